@@ -1,0 +1,54 @@
+/** Processes, known by pid and start time together, since pids are used again. */
+import { readFile } from 'node:fs/promises'
+import { waitFor } from '../base/wait.ts'
+
+export interface ProcessIdentity {
+  readonly pid: number
+  /** Field 22 of /proc/PID/stat: clock ticks since boot (proc(5)), with the machine's boot id before it. */
+  readonly startTime: string
+}
+
+/** The identity of a live process, or undefined when there is none with this pid (zombies count as gone). */
+export async function identifyProcess(pid: number): Promise<ProcessIdentity | undefined> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    if (fields[0] === 'Z' || fields[0] === 'X') return undefined
+    const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
+    return { pid, startTime: `${bootId}/${fields[19]}` }
+  } catch {
+    return undefined
+  }
+}
+
+/** True when exactly this process still runs. */
+export async function isRunning(identity: ProcessIdentity): Promise<boolean> {
+  const now = await identifyProcess(identity.pid)
+  return now !== undefined && now.startTime === identity.startTime
+}
+
+/** Ends exactly this process: `signal`, then SIGKILL after `graceMs`. Success when it is already gone. */
+export async function endProcess(identity: ProcessIdentity, graceMs = 5000, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  if (!(await isRunning(identity))) return
+  send(identity.pid, signal)
+  try {
+    await waitGone(identity, graceMs)
+  } catch {
+    send(identity.pid, 'SIGKILL')
+    await waitGone(identity, 10_000)
+  }
+}
+
+async function waitGone(identity: ProcessIdentity, timeoutMs: number): Promise<void> {
+  await waitFor({ what: `the end of process ${identity.pid}`, timeoutMs, intervalMs: 25 }, async () =>
+    (await isRunning(identity)) ? { done: false, status: 'still running' } : { done: true, value: undefined },
+  )
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // gone between the check and the signal
+  }
+}

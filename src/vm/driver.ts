@@ -1,0 +1,85 @@
+/**
+ * What the rest of Kiln knows of virtual machines. `qemu/` implements it with real machines, `fake/` in memory for unit tests;
+ * the same life-cycle suite runs over both.
+ *
+ * A VM has a folder. Everything about it that must outlive the process that started it lies there (spec, QMP socket path,
+ * pid with start time, serial log, UEFI variables), so that another process can adopt it.
+ */
+
+export interface VmDisk {
+  /** Absolute path of the disk file. The driver opens it for writing. */
+  readonly path: string
+  readonly format: 'raw' | 'qcow2'
+  /** Shown in the guest as /dev/disk/by-id/google-NAME. */
+  readonly deviceName: string
+  readonly boot: boolean
+  /** Writes go to a temporary file and are dropped when the machine ends (used by boot tests). */
+  readonly discardWrites?: boolean
+}
+
+export interface PortForward {
+  readonly protocol: 'tcp' | 'udp'
+  /** A loopback address: 127.0.0.0/8. Every VM has one of its own, which is its external address. */
+  readonly hostAddress: string
+  readonly hostPort: number
+  readonly guestPort: number
+}
+
+export interface VmSpec {
+  /** Unique among the VMs of one data folder; also the process's visible name. */
+  readonly name: string
+  readonly cpus: number
+  readonly memoryMib: number
+  readonly disks: readonly VmDisk[]
+  /** The guest's own address, for example 10.128.0.7, inside `subnetCidr`. */
+  readonly internalAddress: string
+  readonly subnetCidr: string
+  readonly macAddress: string
+  readonly forwards: readonly PortForward[]
+  /** Unix socket on which a `MetadataServer` answers for this VM; undefined: no metadata address in the guest. */
+  readonly metadataSocket?: string
+  /** False: the guest reaches nothing but its forwards' peers and the metadata server. */
+  readonly outbound: boolean
+}
+
+export type VmState =
+  | { readonly status: 'running' }
+  | { readonly status: 'stopped'; /** "guest power-off", "killed (SIGKILL)", "QEMU ended with exit code 1: …" */ readonly reason: string; readonly clean: boolean }
+
+/** A machine that runs, or ran, in its folder. */
+export interface Vm {
+  readonly folder: string
+  readonly spec: VmSpec
+  readonly pid: number
+  state(): Promise<VmState>
+  /** Resolves when the machine is no longer running, with how it ended. */
+  waitStopped(signal?: AbortSignal): Promise<VmState & { status: 'stopped' }>
+  /** ACPI power button; after `graceMs` the machine is ended hard. Returns when it is gone. */
+  stop(graceMs: number): Promise<void>
+  /** Ends the machine at once. */
+  kill(): Promise<void>
+  /** Hard reset, as the reset button. */
+  reset(): Promise<void>
+  /** Adds and removes forwards so that the given set holds. Connections through kept forwards are not cut. */
+  setForwards(forwards: readonly PortForward[]): Promise<void>
+  /** Serial port 1 from a byte offset on: what is there now. `nextOffset` continues; `startOffset` is where the text really begins. */
+  readSerial(startOffset: number, maxBytes?: number): Promise<SerialChunk>
+}
+
+export interface SerialChunk {
+  readonly text: string
+  readonly startOffset: number
+  readonly nextOffset: number
+}
+
+export interface VmDriver {
+  readonly id: string
+  /**
+   * Starts a machine in `folder` (made if needed). Repeatable: if that folder's machine already runs with the same spec, it is returned.
+   * The machine outlives this process.
+   * @throws KilnError E_TOOL_MISSING, E_ACCELERATOR, E_PORT_TAKEN, E_VM (with the last serial lines and QEMU's own words).
+   */
+  start(folder: string, spec: VmSpec, signal?: AbortSignal): Promise<Vm>
+  /** The machine of a folder: running or stopped; undefined if none was ever started there. */
+  open(folder: string): Promise<Vm | undefined>
+}
