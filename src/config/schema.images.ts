@@ -1,0 +1,77 @@
+/** Config section `images`: golden images made from a Debian suite, or on top of another image. */
+import { basename } from 'node:path'
+import { z } from 'zod'
+import { problemsOf } from './problems.ts'
+import { DebianPackage, ImagePath, LocalPath, PythonName, ResourceName, UrlPath, UserName, VariableName, VariableValue, list, mapOf, oneOf, section, whole } from './fields.ts'
+
+/** An image made from a Debian suite. */
+export const BaseImage = section('an image: { debian, packages }', {
+  /** The Debian suite. */
+  debian: oneOf(['bullseye', 'bookworm', 'trixie']),
+  /** Debian packages beside those that every image has (kernel, systemd, ssh, guest agent). Default: none. */
+  packages: list('Debian package names', DebianPackage).default([]),
+})
+export type BaseImage = z.output<typeof BaseImage>
+
+/** Where the server says that it is well. Boot tests, `kiln up` and later the load balancer ask it. */
+export const Health = section('an object: { path, port }', {
+  /** Path that answers 200 when the server is ready. Default: `/healthz`. */
+  path: UrlPath.default('/healthz'),
+  /** TCP port that the server listens on; given to it as the variable PORT. Default: 8080. */
+  port: whole('a number', 1, 65_535).default(8080),
+})
+export type Health = z.output<typeof Health>
+
+const ServerImageFields = section('an image: { from, python, files, entrypoint, user, health }', {
+  /** The image of this config that this one is made from. */
+  from: ResourceName,
+  /** Debian packages beside those of `from`. Default: none. */
+  packages: list('Debian package names', DebianPackage).default([]),
+  /** Python packages from the stack's own repository, installed into the image's virtual environment at their newest published version. Default: none. */
+  python: list('Python package names', PythonName).default([]),
+  /** Files to put into the image: path beside the config -> absolute path in the image. The mode is kept. Default: none. */
+  files: mapOf('local path -> absolute path in the image', LocalPath, ImagePath).default({}),
+  /** Absolute path in the image of the program that systemd starts. Default: the one file in `files` whose name is `entrypoint.sh`. */
+  entrypoint: ImagePath.optional(),
+  /** The account that the server runs as; made in the image, without login. Default: `app`. */
+  user: UserName.default('app'),
+  /** Environment of the server, beside PORT and KILN_VENV, which Kiln sets. Not for secrets: everything here is readable in the image. Default: none. */
+  environment: mapOf('variable -> value', VariableName, VariableValue).default({}),
+  /** The health check. Default: `/healthz` on port 8080. */
+  health: Health.default({ path: '/healthz', port: 8080 }),
+})
+
+/** An image made on top of another image, with a server in it. */
+export const ServerImage = ServerImageFields.transform((image, context) => {
+  if (image.entrypoint !== undefined) return { ...image, entrypoint: image.entrypoint }
+  const candidates = Object.values(image.files).filter((path) => basename(path) === 'entrypoint.sh')
+  const [entrypoint] = candidates
+  if (candidates.length === 1 && entrypoint !== undefined) return { ...image, entrypoint }
+  const why = candidates.length === 0 ? 'no file in `files` is named entrypoint.sh' : `several files are named entrypoint.sh (${candidates.join(', ')})`
+  context.issues.push({ code: 'custom', input: image, path: ['entrypoint'], message: `expected the path in the image of the program to start, since ${why}` })
+  return z.NEVER
+})
+export type ServerImage = z.output<typeof ServerImage>
+
+const formProblem = 'expected an image with either "debian" (made from a Debian suite) or "from" (made from another image)'
+
+type ImageInput = z.input<typeof BaseImage> | z.input<typeof ServerImage>
+
+/** One image. The form is chosen by its key `debian` or `from`, so that messages speak of the form that was meant. */
+export const Image = z
+  .custom<ImageInput>((value) => typeof value === 'object' && value !== null && !Array.isArray(value) && 'debian' in value !== 'from' in value, { error: formProblem, abort: true })
+  .transform((value, context): BaseImage | ServerImage => {
+    const result = 'from' in value ? ServerImage.safeParse(value) : BaseImage.safeParse(value)
+    if (result.success) return result.data
+    for (const problem of problemsOf(result.error)) context.issues.push({ code: 'custom', input: value, path: [...problem.path], message: problem.message })
+    return z.NEVER
+  })
+export type Image = z.output<typeof Image>
+
+/** Images by name. The name is also the image family that VMs follow. */
+export const Images = mapOf('image name -> image', ResourceName, Image).refine((images) => Object.keys(images).length > 0, { error: 'expected at least one image' })
+
+/** True for an image with a server in it. */
+export function isServerImage(image: Image): image is ServerImage {
+  return 'from' in image
+}
