@@ -1,0 +1,63 @@
+/** The shared parts of the pocket cloud, made once per daemon and handed to every room. */
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { KilnHome } from '../../host/home.ts'
+import { openBlobStore } from '../../store/blobs.ts'
+import type { BlobStore } from '../../store/blobs.ts'
+import { openDatabase } from '../../store/database.ts'
+import type { Database } from '../../store/database.ts'
+import { createOperations } from './operations.ts'
+import type { Operations } from './operations.ts'
+import { createPolicies } from './policy.ts'
+import type { Policies } from './policy.ts'
+import { createPorts } from './ports.ts'
+import type { PortRegistry } from './ports.ts'
+import { createProjects } from './projects.ts'
+import type { Projects } from './projects.ts'
+import { createTokens } from './tokens.ts'
+import type { Tokens } from './tokens.ts'
+
+export interface Kernel {
+  readonly home: KilnHome
+  readonly database: Database
+  readonly blobs: BlobStore
+  readonly tokens: Tokens
+  readonly policies: Policies
+  readonly projects: Projects
+  readonly operations: Operations
+  readonly ports: PortRegistry
+  readonly log: Logger
+  /** `http://127.0.0.1:PORT`, once the server listens. */
+  rootUrl(): string
+  close(): Promise<void>
+}
+
+/** Opens database and blobs under `home.cloud`. @throws KilnError E_DATA_NEWER, E_DATA_BROKEN */
+export async function openKernel(options: { readonly home: KilnHome; readonly log: Logger; readonly rootUrl: () => string }): Promise<Kernel> {
+  const { home, log } = options
+  const database = openDatabase(join(home.cloud, 'cloud.db'))
+  try {
+    const blobs = openBlobStore(join(home.cloud, 'blobs'), database)
+    const operations = createOperations(database, (error, operation) => log.error({ err: error, operation: operation.name, type: operation.type }, 'an operation failed unexpectedly'))
+    await blobs.collect(true)
+    return {
+      home,
+      database,
+      blobs,
+      tokens: createTokens(database),
+      policies: createPolicies(database),
+      projects: createProjects(database),
+      operations,
+      ports: createPorts(),
+      log,
+      rootUrl: options.rootUrl,
+      async close() {
+        await operations.stop()
+        database.close()
+      },
+    }
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}

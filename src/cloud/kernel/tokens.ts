@@ -1,0 +1,59 @@
+/**
+ * Bearer tokens. Opaque and random; only their SHA-256 is stored, so a copied database opens nothing. They survive a restart
+ * of the daemon, since VMs and tools keep them for an hour.
+ */
+import { newSecret, sha256Hex } from '../../base/ids.ts'
+import type { Database, Migrations } from '../../store/database.ts'
+import type { Principal } from './principal.ts'
+
+export const tokenMigrations: Migrations = {
+  namespace: 'kernel.tokens',
+  steps: ['CREATE TABLE tokens (sha256 TEXT PRIMARY KEY, member TEXT NOT NULL, email TEXT NOT NULL, scopes TEXT NOT NULL, expires_at INTEGER NOT NULL) STRICT'],
+}
+
+export interface MintedToken {
+  readonly accessToken: string
+  readonly expiresInSeconds: number
+  readonly expiresAtMs: number
+}
+
+export interface TokenInfo {
+  readonly principal: Principal
+  readonly scopes: readonly string[]
+  readonly expiresAtMs: number
+}
+
+export interface Tokens {
+  /** A token for `lifetimeSeconds` (default one hour, at most twelve). */
+  mint(principal: Principal, options?: { readonly scopes?: readonly string[]; readonly lifetimeSeconds?: number }): MintedToken
+  /** Who holds this token; undefined when it is unknown or expired. */
+  verify(accessToken: string): TokenInfo | undefined
+  /** Ends every token of a principal (its account was disabled or deleted). */
+  revoke(member: string): void
+}
+
+const MAX_LIFETIME_SECONDS = 12 * 3600
+
+export function createTokens(database: Database, nowMs: () => number = Date.now): Tokens {
+  database.migrate(tokenMigrations)
+  database.run('DELETE FROM tokens WHERE expires_at < ?', nowMs())
+  return {
+    mint(principal, options = {}) {
+      const lifetimeSeconds = Math.min(options.lifetimeSeconds ?? 3600, MAX_LIFETIME_SECONDS)
+      const accessToken = `ya29.${newSecret()}`
+      const expiresAtMs = nowMs() + lifetimeSeconds * 1000
+      const scopes = options.scopes ?? ['https://www.googleapis.com/auth/cloud-platform']
+      database.run('INSERT INTO tokens VALUES (?, ?, ?, ?, ?)', sha256Hex(accessToken), principal.member, principal.email, scopes.join(' '), expiresAtMs)
+      return { accessToken, expiresInSeconds: lifetimeSeconds, expiresAtMs }
+    },
+    verify(accessToken) {
+      // The look-up is by hash, so its timing tells nothing about the secret.
+      const row = database.get<{ member: string; email: string; scopes: string; expires_at: number }>('SELECT member, email, scopes, expires_at FROM tokens WHERE sha256 = ?', sha256Hex(accessToken))
+      if (row === undefined || row.expires_at <= nowMs()) return undefined
+      return { principal: { member: row.member, email: row.email }, scopes: row.scopes.split(' '), expiresAtMs: row.expires_at }
+    },
+    revoke(member) {
+      database.run('DELETE FROM tokens WHERE member = ?', member)
+    },
+  }
+}
