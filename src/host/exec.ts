@@ -20,6 +20,8 @@ export interface RunOptions {
   /** Exit codes that are not failures. Default: only 0. */
   readonly okCodes?: readonly number[]
   readonly timeoutMs?: number
+  /** What ends the child when `signal` aborts. Default SIGTERM; SIGKILL for programs that ignore it (unshare --fork). */
+  readonly killSignal?: 'SIGTERM' | 'SIGKILL'
   /** What this run was for: "building the wheel". Starts the error message. */
   readonly what?: string
 }
@@ -52,6 +54,7 @@ export async function run(command: Command, options: RunOptions = {}): Promise<R
     ...(command.input === undefined ? { stdin: 'ignore' as const } : { input: command.input }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+    killSignal: options.killSignal ?? 'SIGTERM',
     forceKillAfterDelay: 5000,
     reject: false,
     all: true,

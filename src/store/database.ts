@@ -100,9 +100,13 @@ function migrate(database: Database, connection: DatabaseSync, migrations: Migra
     const row = database.get<{ version: number }>('SELECT version FROM kiln_migrations WHERE namespace = ?', migrations.namespace)
     const version = row?.version ?? 0
     if (version > migrations.steps.length) {
-      throw new KilnError('E_DATA_NEWER', `${database.path} was written by a newer Kiln (${migrations.namespace} is at step ${version}, this program knows ${migrations.steps.length})`, {
-        hint: 'use the newer Kiln, or another KILN_HOME',
-      })
+      throw new KilnError(
+        'E_DATA_NEWER',
+        `${database.path} was written by a newer Kiln (${migrations.namespace} is at step ${version}, this program knows ${migrations.steps.length})`,
+        {
+          hint: 'use the newer Kiln, or another KILN_HOME',
+        },
+      )
     }
     if (version === migrations.steps.length) return
     for (const step of migrations.steps.slice(version)) connection.exec(step)

@@ -100,7 +100,12 @@ export function serviceDisabled(service: string, projectId: string, projectNumbe
     {
       reason: 'accessNotConfigured',
       details: [
-        { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'SERVICE_DISABLED', domain: 'googleapis.com', metadata: { service, consumer: `projects/${projectNumber}`, activationUrl: url } },
+        {
+          '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+          reason: 'SERVICE_DISABLED',
+          domain: 'googleapis.com',
+          metadata: { service, consumer: `projects/${projectNumber}`, activationUrl: url },
+        },
       ],
     },
   )

@@ -41,7 +41,11 @@ async function verifyBasic(kernel: Kernel, credentials: string): Promise<Princip
     if (account !== undefined) return serviceAccountPrincipal(account.email)
     throw unauthenticated('The service account key is not valid here.', 'INVALID_KEY', true)
   }
-  throw unauthenticated(`The user name ${JSON.stringify(user.slice(0, 64))} is not known: use oauth2accesstoken with an access token, or _json_key_base64 with a key file.`, 'CREDENTIALS_MISSING', true)
+  throw unauthenticated(
+    `The user name ${JSON.stringify(user.slice(0, 64))} is not known: use oauth2accesstoken with an access token, or _json_key_base64 with a key file.`,
+    'CREDENTIALS_MISSING',
+    true,
+  )
 }
 
 function unauthenticated(message: string, reason: string, basicAuth: boolean): ApiError {

@@ -28,10 +28,38 @@ function toyRoom(): Room {
         return { runs: workRuns }
       })
       return [
-        { id: 'toy.things.get', method: 'GET', path: '/v1/projects/:project/things/:thing', permission: 'compute.instances.get', handler: (request) => ({ name: request.params['thing'], link: request.hostUrl }) },
-        { id: 'toy.things.poke', method: 'POST', path: '/v1/projects/:project/things/:thing(^[^:/]+)::poke', permission: 'compute.instances.start', body: z.object({ times: z.number() }), handler: (request) => ({ thing: request.params['thing'], times: request.body.times }) },
-        { id: 'toy.things.prod', method: 'POST', path: '/v1/projects/:project/things/:thing(^[^:/]+)::prod', permission: 'compute.instances.start', handler: () => { throw new Error('secret detail') } },
-        { id: 'toy.work', method: 'POST', path: '/v1/projects/:project/work', permission: 'authenticated', handler: (request) => kernel.operations.start({ room: 'toy', type: 'work', projectId: 'p-one', scope: 'global', target: 'x', principal: request.principal, args: request.body }) },
+        {
+          id: 'toy.things.get',
+          method: 'GET',
+          path: '/v1/projects/:project/things/:thing',
+          permission: 'compute.instances.get',
+          handler: (request) => ({ name: request.params['thing'], link: request.hostUrl }),
+        },
+        {
+          id: 'toy.things.poke',
+          method: 'POST',
+          path: '/v1/projects/:project/things/:thing(^[^:/]+)::poke',
+          permission: 'compute.instances.start',
+          body: z.object({ times: z.number() }),
+          handler: (request) => ({ thing: request.params['thing'], times: request.body.times }),
+        },
+        {
+          id: 'toy.things.prod',
+          method: 'POST',
+          path: '/v1/projects/:project/things/:thing(^[^:/]+)::prod',
+          permission: 'compute.instances.start',
+          handler: () => {
+            throw new Error('secret detail')
+          },
+        },
+        {
+          id: 'toy.work',
+          method: 'POST',
+          path: '/v1/projects/:project/work',
+          permission: 'authenticated',
+          handler: (request) =>
+            kernel.operations.start({ room: 'toy', type: 'work', projectId: 'p-one', scope: 'global', target: 'x', principal: request.principal, args: request.body }),
+        },
       ]
     },
   }

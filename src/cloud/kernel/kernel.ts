@@ -38,7 +38,9 @@ export async function openKernel(options: { readonly home: KilnHome; readonly lo
   const database = openDatabase(join(home.cloud, 'cloud.db'))
   try {
     const blobs = openBlobStore(join(home.cloud, 'blobs'), database)
-    const operations = createOperations(database, (error, operation) => log.error({ err: error, operation: operation.name, type: operation.type }, 'an operation failed unexpectedly'))
+    const operations = createOperations(database, (error, operation) =>
+      log.error({ err: error, operation: operation.name, type: operation.type }, 'an operation failed unexpectedly'),
+    )
     await blobs.collect(true)
     return {
       home,

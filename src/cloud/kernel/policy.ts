@@ -60,14 +60,21 @@ export function createPolicies(database: Database): Policies {
 
   function write(resource: string, bindings: readonly Binding[]): Policy {
     const etag = newEtag()
-    database.run('INSERT INTO policies VALUES (?, ?, ?) ON CONFLICT (resource) DO UPDATE SET etag = excluded.etag, bindings = excluded.bindings', resource, etag, JSON.stringify(bindings))
+    database.run(
+      'INSERT INTO policies VALUES (?, ?, ?) ON CONFLICT (resource) DO UPDATE SET etag = excluded.etag, bindings = excluded.bindings',
+      resource,
+      etag,
+      JSON.stringify(bindings),
+    )
     return { version: 1, etag, bindings }
   }
 
   function can(principal: Principal, permission: string, target: Target): boolean {
     if (principal.member === ownerPrincipal.member) return true
     const names = [target.resource, target.projectId === undefined ? undefined : `projects/${target.projectId}`]
-    return names.some((name) => name !== undefined && get(name).bindings.some((binding) => binding.members.some((member) => matches(member, principal)) && roleGrants(binding.role, permission)))
+    return names.some(
+      (name) => name !== undefined && get(name).bindings.some((binding) => binding.members.some((member) => matches(member, principal)) && roleGrants(binding.role, permission)),
+    )
   }
 
   return {
@@ -110,5 +117,8 @@ function normalize(bindings: readonly Binding[]): Binding[] {
     }
     members.set(binding.role, set)
   }
-  return [...members].filter(([, set]) => set.size > 0).map(([role, set]) => ({ role, members: [...set].sort() })).sort((a, b) => (a.role < b.role ? -1 : 1))
+  return [...members]
+    .filter(([, set]) => set.size > 0)
+    .map(([role, set]) => ({ role, members: [...set].sort() }))
+    .sort((a, b) => (a.role < b.role ? -1 : 1))
 }

@@ -55,12 +55,27 @@ export function createProjects(database: Database): Projects {
     find,
     list: () => database.all<ProjectRow>('SELECT * FROM projects ORDER BY project_id').map(toProject),
     insert(project) {
-      database.run('INSERT INTO projects VALUES (?, ?, ?, ?, ?, ?)', project.projectId, project.projectNumber, project.displayName, JSON.stringify(project.labels), project.state, project.createTime)
+      database.run(
+        'INSERT INTO projects VALUES (?, ?, ?, ?, ?, ?)',
+        project.projectId,
+        project.projectNumber,
+        project.displayName,
+        JSON.stringify(project.labels),
+        project.state,
+        project.createTime,
+      )
     },
     update(project) {
-      database.run('UPDATE projects SET display_name = ?, labels = ?, state = ? WHERE project_id = ?', project.displayName, JSON.stringify(project.labels), project.state, project.projectId)
+      database.run(
+        'UPDATE projects SET display_name = ?, labels = ?, state = ? WHERE project_id = ?',
+        project.displayName,
+        JSON.stringify(project.labels),
+        project.state,
+        project.projectId,
+      )
     },
-    enabledServices: (projectId) => database.all<{ service: string }>('SELECT service FROM enabled_services WHERE project_id = ? ORDER BY service', projectId).map((row) => row.service),
+    enabledServices: (projectId) =>
+      database.all<{ service: string }>('SELECT service FROM enabled_services WHERE project_id = ? ORDER BY service', projectId).map((row) => row.service),
     setService(projectId, service, enabled) {
       if (enabled) database.run('INSERT OR IGNORE INTO enabled_services VALUES (?, ?)', projectId, service)
       else database.run('DELETE FROM enabled_services WHERE project_id = ? AND service = ?', projectId, service)

@@ -86,7 +86,10 @@ export async function createServer(options: ServerOptions): Promise<CloudServer>
   app.setNotFoundHandler((request, reply) => {
     const origin = origins.get(request.raw)
     if (origin === undefined) {
-      throw new ApiError('NOT_FOUND', `The pocket cloud serves no host ${JSON.stringify(new URL(request.url, 'http://x').searchParams.get('host') ?? '')}. Use ${kernel.rootUrl()}/<google host>/<path>.`)
+      throw new ApiError(
+        'NOT_FOUND',
+        `The pocket cloud serves no host ${JSON.stringify(new URL(request.url, 'http://x').searchParams.get('host') ?? '')}. Use ${kernel.rootUrl()}/<google host>/<path>.`,
+      )
     }
     const method = describeMissingMethod(origin.host, request.method, origin.path)
     void reply.code(501)
@@ -229,7 +232,14 @@ function authorize(kernel: Kernel, room: Room, route: AnyRoute, call: RouteReque
   const project = kernel.projects.find(target.projectId)
   if (project === undefined || project.state !== 'ACTIVE') {
     throw new ApiError('PERMISSION_DENIED', `Permission denied on resource project ${target.projectId}: the project does not exist, or it is being deleted.`, {
-      details: [{ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'CONSUMER_INVALID', domain: 'googleapis.com', metadata: { consumer: `projects/${target.projectId}`, service: room.service } }],
+      details: [
+        {
+          '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+          reason: 'CONSUMER_INVALID',
+          domain: 'googleapis.com',
+          metadata: { consumer: `projects/${target.projectId}`, service: room.service },
+        },
+      ],
     })
   }
   kernel.projects.requireService(project.projectId, room.service)

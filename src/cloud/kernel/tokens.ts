@@ -48,7 +48,10 @@ export function createTokens(database: Database, nowMs: () => number = Date.now)
     },
     verify(accessToken) {
       // The look-up is by hash, so its timing tells nothing about the secret.
-      const row = database.get<{ member: string; email: string; scopes: string; expires_at: number }>('SELECT member, email, scopes, expires_at FROM tokens WHERE sha256 = ?', sha256Hex(accessToken))
+      const row = database.get<{ member: string; email: string; scopes: string; expires_at: number }>(
+        'SELECT member, email, scopes, expires_at FROM tokens WHERE sha256 = ?',
+        sha256Hex(accessToken),
+      )
       if (row === undefined || row.expires_at <= nowMs()) return undefined
       return { principal: { member: row.member, email: row.email }, scopes: row.scopes.split(' '), expiresAtMs: row.expires_at }
     },

@@ -20,7 +20,13 @@ export function allRoles(): readonly RoleDefinition[] {
 /** True when the role has the permission. Owner has them all; editor and viewer follow their patterns. */
 export function roleGrants(roleName: string, permission: string): boolean {
   if (roleName === 'roles/owner') return true
-  if (roleName === 'roles/editor') return !/\.(setIamPolicy|getAccessToken|signJwt|signBlob|implicitDelegation)$/.test(permission) && !/^(billing|resourcemanager\.projects\.(create|delete))/.test(permission) && !permission.startsWith('iam.serviceAccountKeys.') && permission !== 'secretmanager.versions.access'
+  if (roleName === 'roles/editor')
+    return (
+      !/\.(setIamPolicy|getAccessToken|signJwt|signBlob|implicitDelegation)$/.test(permission) &&
+      !/^(billing|resourcemanager\.projects\.(create|delete))/.test(permission) &&
+      !permission.startsWith('iam.serviceAccountKeys.') &&
+      permission !== 'secretmanager.versions.access'
+    )
   if (roleName === 'roles/viewer') return /\.(get|list|getIamPolicy|getEffective|search|aggregatedList)$/.test(permission) && permission !== 'secretmanager.versions.access'
   return permissionSets.get(roleName)?.has(permission) ?? false
 }
