@@ -1,0 +1,1 @@
+"""Moshi: keeps the utterances of spoken language lessons."""
