@@ -106,7 +106,7 @@ def _json_body(environ):
     if not (length.isascii() and length.isdigit()):
         raise Problem(411, "send the body with a Content-Length")
     if int(length) > MAX_BODY_BYTES:
-        raise Problem(413, "the body may have at most %d bytes" % MAX_BODY_BYTES, [("Connection", "close")])
+        raise Problem(413, "the body may have at most %d bytes" % MAX_BODY_BYTES)
     data = environ["wsgi.input"].read(int(length))
     if len(data) != int(length):
         raise Invalid("the body ended before its Content-Length")
