@@ -1,0 +1,215 @@
+/**
+ * What a base image has beside its packages: network, metadata, SSH, logs, growth of the root file system, and a boot without what a
+ * server VM has no use for. Values that differ between clouds come through the metadata server, never from here.
+ */
+
+export interface GuestFile {
+  /** Absolute path in the image. */
+  readonly path: string
+  readonly content: string
+  readonly mode?: number
+}
+
+export interface GuestLink {
+  readonly path: string
+  readonly target: string
+}
+
+/** Units that would only slow the boot of an image that is replaced, not maintained. */
+export const maskedUnits: readonly string[] = [
+  'apt-daily-upgrade.timer',
+  'apt-daily.timer',
+  'console-getty.service',
+  'dpkg-db-backup.timer',
+  'e2scrub_all.timer',
+  'e2scrub_reap.service',
+  'fstrim.timer',
+  'getty-static.service',
+  'getty@tty1.service',
+  'kmod-static-nodes.service',
+  'logrotate.timer',
+  'man-db.timer',
+  'proc-sys-fs-binfmt_misc.automount',
+  'remote-fs.target',
+  'serial-getty@ttyS0.service',
+  'sys-fs-fuse-connections.mount',
+  'sys-kernel-config.mount',
+  'sys-kernel-debug.mount',
+  'sys-kernel-tracing.mount',
+  'dev-hugepages.mount',
+  'dev-mqueue.mount',
+  'systemd-ask-password-console.path',
+  'systemd-ask-password-wall.path',
+  'systemd-binfmt.service',
+  'systemd-firstboot.service',
+  'systemd-hwdb-update.service',
+  'systemd-journal-catalog-update.service',
+  'systemd-journal-flush.service',
+  'systemd-machine-id-commit.service',
+  'systemd-networkd-wait-online.service',
+  'systemd-pcrphase-sysinit.service',
+  'systemd-pcrphase.service',
+  'systemd-pstore.service',
+  'systemd-repart.service',
+  'systemd-rfkill.socket',
+  'systemd-sysusers.service',
+  'systemd-update-done.service',
+  'systemd-update-utmp-runlevel.service',
+  'systemd-update-utmp.service',
+  'systemd-initctl.socket',
+  'cryptsetup.target',
+  'integritysetup.target',
+  'veritysetup.target',
+  'ldconfig.service',
+]
+
+/** Units started at boot, by symlink: no systemctl has to run in the image. */
+export const enabledUnits: readonly { readonly unit: string; readonly target: string; readonly path: string }[] = [
+  { unit: 'systemd-networkd.service', target: 'multi-user.target', path: '/lib/systemd/system/systemd-networkd.service' },
+  { unit: 'kiln-ssh-key.service', target: 'multi-user.target', path: '/etc/systemd/system/kiln-ssh-key.service' },
+  { unit: 'kiln-grow-root.service', target: 'multi-user.target', path: '/etc/systemd/system/kiln-grow-root.service' },
+]
+
+/** The files that the recipe puts into a base image. `suite` names the Debian release in apt's sources. */
+export function baseGuestFiles(suite: string): GuestFile[] {
+  return [
+    { path: '/etc/hostname', content: 'localhost\n' },
+    { path: '/etc/hosts', content: '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n169.254.169.254 metadata.google.internal metadata\n' },
+    { path: '/etc/machine-id', content: '' },
+    { path: '/etc/fstab', content: '' },
+    {
+      path: '/etc/apt/sources.list',
+      content: [suite, `${suite}-updates`].map((name) => `deb http://deb.debian.org/debian ${name} main\n`).join('') + `deb http://deb.debian.org/debian-security ${suite}-security main\n`,
+    },
+    // Every card by DHCP. A metadata network offers no router, so the default route is the other card's, whichever comes first.
+    {
+      path: '/etc/systemd/network/10-kiln.network',
+      content: '[Match]\nType=ether\n\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n\n[DHCPv4]\nClientIdentifier=mac\nUseMTU=yes\nUseDomains=yes\nUseHostname=no\nSendRelease=no\n',
+    },
+    { path: '/etc/systemd/journald.conf.d/kiln.conf', content: '[Journal]\nStorage=volatile\nRuntimeMaxUse=32M\nAudit=no\n' },
+    { path: '/etc/systemd/system.conf.d/kiln.conf', content: '[Manager]\nDefaultTimeoutStopSec=20s\nDefaultTimeoutStartSec=180s\n' },
+    // One key type: the RSA key that stock images make costs seconds at first boot.
+    {
+      path: '/etc/systemd/system/kiln-ssh-key.service',
+      content: `[Unit]
+Description=SSH host key of this machine
+ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key
+Before=ssh.service
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/ssh-keygen -q -t ed25519 -N "" -C "" -f /etc/ssh/ssh_host_ed25519_key
+
+[Install]
+WantedBy=multi-user.target
+`,
+    },
+    { path: '/etc/ssh/sshd_config.d/kiln.conf', content: 'HostKey /etc/ssh/ssh_host_ed25519_key\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin no\nUseDNS no\nPrintMotd no\n' },
+    {
+      path: '/etc/systemd/system/kiln-grow-root.service',
+      content: `[Unit]
+Description=Grow the root file system to the size of the disk
+After=multi-user.target
+
+[Service]
+Type=oneshot
+ExecStart=/usr/lib/kiln/grow-root
+`,
+    },
+    { path: '/usr/lib/kiln/grow-root', mode: 0o755, content: growRoot },
+    // The stock unit orders SSH after the agent; the agent is slow to start and SSH does not need it.
+    {
+      path: '/etc/systemd/system/google-guest-agent.service',
+      content: `[Unit]
+Description=Google Compute Engine Guest Agent
+After=network.target ssh.service
+
+[Service]
+Type=notify
+ExecStart=/usr/bin/google_guest_agent
+OOMScoreAdjust=-900
+Restart=always
+
+[Install]
+WantedBy=multi-user.target
+`,
+    },
+    { path: '/etc/default/instance_configs.cfg', content: '[InstanceSetup]\nset_host_keys = false\nset_boto_config = false\nnetwork_enabled = true\n\n[NetworkInterfaces]\nsetup = false\n' },
+    // Stable names for disks, as Google's own images have: /dev/disk/by-id/google-NAME.
+    {
+      path: '/etc/udev/rules.d/65-kiln-disks.rules',
+      content: `SUBSYSTEM!="block", GOTO="kiln_end"
+KERNEL=="vd*", ENV{DEVTYPE}=="disk", ATTRS{serial}=="?*", SYMLINK+="disk/by-id/google-$attr{serial}"
+KERNEL=="vd*", ENV{DEVTYPE}=="partition", ATTRS{serial}=="?*", SYMLINK+="disk/by-id/google-$attr{serial}-part%n"
+KERNEL=="sd*|nvme*", ENV{DEVTYPE}=="disk", ENV{ID_SERIAL_SHORT}=="?*", SYMLINK+="disk/by-id/google-$env{ID_SERIAL_SHORT}"
+KERNEL=="sd*|nvme*", ENV{DEVTYPE}=="partition", ENV{ID_SERIAL_SHORT}=="?*", SYMLINK+="disk/by-id/google-$env{ID_SERIAL_SHORT}-part%n"
+LABEL="kiln_end"
+`,
+    },
+  ]
+}
+
+const growRoot = `#!/bin/sh
+# Extends the last partition and the file system on it when the disk is larger than the image was.
+set -eu
+part=$(findmnt -no SOURCE /)
+name=\${part##*/}
+disk=/dev/$(basename "$(dirname "$(readlink -f "/sys/class/block/$name")")")
+number=$(cat "/sys/class/block/$name/partition")
+sectors=$(cat "/sys/class/block/\${disk##*/}/size")
+end=$(( $(cat "/sys/class/block/$name/start") + $(cat "/sys/class/block/$name/size") ))
+[ $(( sectors - end )) -gt 65536 ] || exit 0
+echo ", +" | sfdisk --no-reread --force -N "$number" "$disk"
+partx -u --nr "$number" "$disk"
+resize2fs "$part"
+`
+
+/** Symbolic links that the recipe puts into a base image: masks and enabled units. */
+export function baseGuestLinks(): GuestLink[] {
+  return [
+    ...maskedUnits.map((unit) => ({ path: `/etc/systemd/system/${unit}`, target: '/dev/null' })),
+    ...enabledUnits.map(({ unit, target, path }) => ({ path: `/etc/systemd/system/${target}.wants/${unit}`, target: path })),
+    { path: '/etc/resolv.conf', target: '../run/systemd/resolve/stub-resolv.conf' },
+  ]
+}
+
+/** Paths, relative to the root, that differ between two installs of the same packages or that an image must not carry. Patterns of sh. */
+export const machineLeftovers: readonly string[] = [
+  'boot/*',
+  'initrd.img*',
+  'vmlinuz*',
+  'etc/.resolv.conf.systemd-resolved.bak',
+  'etc/group-',
+  'etc/gshadow-',
+  'etc/passwd-',
+  'etc/shadow-',
+  'etc/subgid-',
+  'etc/subuid-',
+  'etc/.pwd.lock',
+  'etc/ssh/ssh_host_*',
+  'etc/apt/preferences.d/kiln-pins',
+  'etc/apt/sources.list.d/*',
+  'run/*',
+  'tmp/*',
+  'var/tmp/*',
+  'var/log/*.log',
+  'var/log/apt',
+  'var/log/journal',
+  'var/log/btmp',
+  'var/log/wtmp',
+  'var/log/lastlog',
+  'var/log/faillog',
+  'var/cache/apt/*.bin',
+  'var/cache/apt/archives/*.deb',
+  'var/cache/apt/archives/lock',
+  'var/cache/debconf/*-old',
+  'var/cache/ldconfig/aux-cache',
+  'var/lib/apt/lists/*',
+  'var/lib/apt/extended_states.*',
+  'var/lib/dbus/machine-id',
+  'var/lib/dpkg/*-old',
+  'var/lib/dpkg/lock*',
+  'var/lib/dpkg/triggers/Lock',
+  'var/lib/systemd/random-seed',
+  'root/.cache',
+]
