@@ -29,7 +29,7 @@ describe('layers', () => {
       for (const { to, specifier } of importsOf(file)) {
         if (to === undefined) {
           const allowed = onlyIn[specifier.split('/')[0]?.startsWith('@') ? specifier.split('/').slice(0, 2).join('/') : specifier]
-          if (allowed !== undefined && !allowed.includes(layer.folder) && !/\.test\.ts$/.test(file))
+          if (allowed !== undefined && !allowed.includes(layer.folder) && !file.endsWith('.test.ts'))
             wrong.push(`${file} imports ${specifier}, which only ${allowed.join(', ')} may`)
           continue
         }

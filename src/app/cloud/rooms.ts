@@ -1,0 +1,35 @@
+/** Every room of the pocket cloud: adding one is a folder below src/cloud/rooms and a line here. */
+import type { Room } from '../../cloud/kernel/room.ts'
+import { createArtifactRegistryRoom } from '../../cloud/rooms/artifactregistry/index.ts'
+import { createCloudBillingRoom } from '../../cloud/rooms/cloudbilling/index.ts'
+import { createCloudResourceManagerRoom } from '../../cloud/rooms/cloudresourcemanager/index.ts'
+import { createComputeRoom } from '../../cloud/rooms/compute/index.ts'
+import { createIamRoom } from '../../cloud/rooms/iam/index.ts'
+import { createIamCredentialsRoom } from '../../cloud/rooms/iamcredentials/index.ts'
+import { createOauth2Room } from '../../cloud/rooms/oauth2/index.ts'
+import { createSecretManagerRoom } from '../../cloud/rooms/secretmanager/index.ts'
+import { createServiceUsageRoom } from '../../cloud/rooms/serviceusage/index.ts'
+import { createStorageRoom } from '../../cloud/rooms/storage/index.ts'
+import type { VmDriver } from '../../vm/driver.ts'
+
+export interface RoomParts {
+  readonly driver: VmDriver
+  /** The refresh token of the owner's credentials. */
+  readonly ownerRefreshToken: string
+}
+
+/** Makes all rooms, in the order in which they start. */
+export function createRooms(parts: RoomParts): readonly Room[] {
+  return [
+    createCloudResourceManagerRoom(),
+    createCloudBillingRoom(),
+    createServiceUsageRoom(),
+    createIamRoom(),
+    createIamCredentialsRoom(),
+    createOauth2Room({ ownerRefreshToken: () => parts.ownerRefreshToken }),
+    createArtifactRegistryRoom(),
+    createStorageRoom(),
+    createSecretManagerRoom(),
+    createComputeRoom({ driver: parts.driver }),
+  ]
+}
