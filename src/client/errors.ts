@@ -94,7 +94,9 @@ export function isServiceDisabled(error: unknown): boolean {
 export function isAbsent(error: unknown): boolean {
   if (isNotFound(error) || isServiceDisabled(error) || isProjectGone(error)) return true
   const failure = findApiError(error)
-  return failure?.status === 403 && /may not exist/.test(failure.message)
+  if (failure?.status !== 403) return false
+  // these three answer 403 for every project that does not exist, in varying words
+  return /may not exist/.test(failure.message) || /(serviceusage|cloudbilling|cloudresourcemanager)\.googleapis\.com/.test(failure.request ?? '')
 }
 
 /** True when a deletion has nothing left to do: the thing or its whole project is gone. */

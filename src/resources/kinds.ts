@@ -1,0 +1,56 @@
+/** The one list of resource kinds. Adding one: a new folder like its neighbours, and one line here. */
+import type { Clients } from '../client/clients.ts'
+import type { AnyKind, ResourceKind } from '../engine/types.ts'
+import { artifactRepositoryIamMemberKind } from './artifact-repository-iam-member/provider.ts'
+import { artifactRepositoryIamMemberTerraform } from './artifact-repository-iam-member/terraform.ts'
+import { artifactRepositoryKind } from './artifact-repository/provider.ts'
+import { artifactRepositoryTerraform } from './artifact-repository/terraform.ts'
+import { billingKind } from './billing/provider.ts'
+import { billingTerraform } from './billing/terraform.ts'
+import { bucketObjectKind } from './bucket-object/provider.ts'
+import { bucketObjectTerraform } from './bucket-object/terraform.ts'
+import { bucketKind } from './bucket/provider.ts'
+import { bucketTerraform } from './bucket/terraform.ts'
+import { firewallKind } from './firewall/provider.ts'
+import { firewallTerraform } from './firewall/terraform.ts'
+import { instanceKind } from './instance/provider.ts'
+import { instanceTerraform } from './instance/terraform.ts'
+import { projectIamMemberKind } from './project-iam-member/provider.ts'
+import { projectIamMemberTerraform } from './project-iam-member/terraform.ts'
+import { projectKind } from './project/provider.ts'
+import { projectTerraform } from './project/terraform.ts'
+import { secretKind } from './secret/provider.ts'
+import { secretTerraform } from './secret/terraform.ts'
+import { serviceAccountKind } from './service-account/provider.ts'
+import { serviceAccountTerraform } from './service-account/terraform.ts'
+import { serviceKind } from './service/provider.ts'
+import { serviceTerraform } from './service/terraform.ts'
+import type { NoTerraformEquivalent, TerraformBlock, TerraformMapping } from './terraform.ts'
+
+export interface KindEntry {
+  readonly kind: AnyKind<Clients>
+  /** Parses the props first, so that defaults are there. @throws KilnError E_PLAN */
+  readonly terraform: (name: string, props: unknown) => TerraformBlock | NoTerraformEquivalent
+}
+
+const entries: readonly KindEntry[] = [
+  entry(projectKind, projectTerraform),
+  entry(billingKind, billingTerraform),
+  entry(serviceKind, serviceTerraform),
+  entry(artifactRepositoryKind, artifactRepositoryTerraform),
+  entry(artifactRepositoryIamMemberKind, artifactRepositoryIamMemberTerraform),
+  entry(serviceAccountKind, serviceAccountTerraform),
+  entry(projectIamMemberKind, projectIamMemberTerraform),
+  entry(bucketKind, bucketTerraform),
+  entry(bucketObjectKind, bucketObjectTerraform),
+  entry(firewallKind, firewallTerraform),
+  entry(instanceKind, instanceTerraform),
+  entry(secretKind, secretTerraform),
+]
+
+/** All kinds of this folder, by name. The kinds that bake and publish are in `src/app/kinds`. */
+export const resourceKinds: ReadonlyMap<string, KindEntry> = new Map(entries.map((one) => [one.kind.kind, one]))
+
+function entry<Props, Attributes extends Readonly<Record<string, unknown>>>(kind: ResourceKind<Props, Attributes, Clients>, terraform: TerraformMapping<Props>): KindEntry {
+  return { kind, terraform: (name, props) => terraform(name, kind.parse(props)) }
+}

@@ -1,0 +1,15 @@
+/** Props and attributes of a role on a project. */
+import { z } from 'zod'
+
+export const ProjectIamMemberProps = z.strictObject({
+  projectId: z.string(),
+  role: z.string(),
+  /** `serviceAccount:EMAIL` */
+  member: z.string(),
+})
+export type ProjectIamMemberProps = z.infer<typeof ProjectIamMemberProps>
+
+export type ProjectIamMemberAttributes = {
+  readonly role: string
+  readonly member: string
+}
