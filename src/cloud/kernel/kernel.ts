@@ -1,5 +1,6 @@
 /** The shared parts of the pocket cloud, made once per daemon and handed to every room. */
-import { join } from 'node:path'
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { Logger } from 'pino'
 import type { KilnHome } from '../../host/home.ts'
 import { openBlobStore } from '../../store/blobs.ts'
@@ -35,7 +36,7 @@ export interface Kernel {
 /** Opens database and blobs under `home.cloud`. @throws KilnError E_DATA_NEWER, E_DATA_BROKEN */
 export async function openKernel(options: { readonly home: KilnHome; readonly log: Logger; readonly rootUrl: () => string }): Promise<Kernel> {
   const { home, log } = options
-  const database = openDatabase(join(home.cloud, 'cloud.db'))
+  const database = openDatabase(privateFile(join(home.cloud, 'cloud.db')))
   try {
     const blobs = openBlobStore(join(home.cloud, 'blobs'), database)
     const operations = createOperations(database, (error, operation) =>
@@ -62,4 +63,12 @@ export async function openKernel(options: { readonly home: KilnHome; readonly lo
     database.close()
     throw error
   }
+}
+
+/** The database holds secrets and signing keys: only its owner may read it (SQLite gives its -wal and -shm files the same mode). */
+function privateFile(path: string): string {
+  mkdirSync(dirname(path), { recursive: true })
+  closeSync(openSync(path, 'a', 0o600))
+  chmodSync(path, 0o600)
+  return path
 }

@@ -41,16 +41,23 @@ export interface Policies {
   /** Adds a member to a role without a client's etag (the creator of a project becomes its owner). */
   grant(resource: string, role: string, member: string): void
   remove(resource: string): void
+  /** Gives the policy of one resource to another name; the one that had this name before loses its own. */
+  move(from: string, to: string): void
+  /** Rewrites a member everywhere: a deleted account becomes `deleted:serviceAccount:…?uid=…`, so that a later account of the same e-mail inherits nothing. */
+  renameMember(from: string, to: string): void
+  /** Adds a check of members that are new in a policy: an error text for those that cannot be (an account that does not exist), else undefined. */
+  checkMembers(check: (member: string) => string | undefined): void
   can(principal: Principal, permission: string, target: Target): boolean
   /** @throws ApiError 403 that names permission, resource, caller, and roles that would do. */
   require(principal: Principal, permission: string, target: Target): void
 }
 
-const MEMBER = /^(allUsers|allAuthenticatedUsers|(user|serviceAccount|group|domain):[^\s]+|principal(Set)?:\/\/[^\s]+|deleted:[^\s]+)$/
+const MEMBER = /^(allUsers|allAuthenticatedUsers|(user|serviceAccount|group|domain|projectOwner|projectEditor|projectViewer):[^\s]+|principal(Set)?:\/\/[^\s]+|deleted:[^\s]+)$/
 const CUSTOM_ROLE = /^(projects|organizations)\/[^/]+\/roles\/[\w.]+$/
 
 export function createPolicies(database: Database): Policies {
   database.migrate(policyMigrations)
+  const memberChecks: ((member: string) => string | undefined)[] = []
 
   function get(resource: string): Policy {
     const row = database.get<{ etag: string; bindings: string }>('SELECT etag, bindings FROM policies WHERE resource = ?', resource)
@@ -69,6 +76,13 @@ export function createPolicies(database: Database): Policies {
     return { version: 1, etag, bindings }
   }
 
+  function refuseUnknown(member: string): void {
+    for (const check of memberChecks) {
+      const problem = check(member)
+      if (problem !== undefined) throw invalidArgument(problem)
+    }
+  }
+
   function can(principal: Principal, permission: string, target: Target): boolean {
     if (principal.member === ownerPrincipal.member) return true
     const names = [target.resource, target.projectId === undefined ? undefined : `projects/${target.projectId}`]
@@ -85,13 +99,28 @@ export function createPolicies(database: Database): Policies {
         if (policy.etag !== undefined && policy.etag !== '' && policy.etag !== current.etag) {
           throw new ApiError('ABORTED', 'There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.', { reason: 'aborted' })
         }
-        return write(resource, normalize(policy.bindings ?? []))
+        const bindings = normalize(policy.bindings ?? [])
+        const known = new Set(current.bindings.flatMap((binding) => binding.members))
+        for (const member of new Set(bindings.flatMap((binding) => binding.members))) {
+          if (!known.has(member)) refuseUnknown(member)
+        }
+        return write(resource, bindings)
       })
     },
     grant(resource, role, member) {
       database.transaction(() => write(resource, normalize([...get(resource).bindings, { role, members: [member] }])))
     },
     remove: (resource) => void database.run('DELETE FROM policies WHERE resource = ?', resource),
+    move: (from, to) => void database.run('UPDATE OR REPLACE policies SET resource = ? WHERE resource = ?', to, from),
+    renameMember(from, to) {
+      database.transaction(() => {
+        for (const row of database.all<{ resource: string; bindings: string }>('SELECT resource, bindings FROM policies WHERE instr(bindings, ?) > 0', JSON.stringify(from))) {
+          const bindings = JSON.parse(row.bindings) as Binding[]
+          write(row.resource, normalize(bindings.map((binding) => ({ ...binding, members: binding.members.map((member) => (member === from ? to : member)) }))))
+        }
+      })
+    },
+    checkMembers: (check) => void memberChecks.push(check),
     can,
     require(principal, permission, target) {
       if (can(principal, permission, target)) return

@@ -21,6 +21,26 @@ export interface ServiceAccountsPort {
   signJwt(email: string, claims: Readonly<Record<string, unknown>>): Promise<string>
 }
 
+export interface PublicKeyInfo {
+  /** 40 hex digits, the `kid` of tokens signed with it. */
+  readonly keyId: string
+  readonly email: string
+  /** SPKI in PEM. */
+  readonly publicKeyPem: string
+}
+
+/** Provided by the iam room, for the token endpoints. */
+export interface ServiceAccountKeysPort {
+  /** Keys that may sign an assertion of this account (user-managed, enabled, not expired); only `keyId`, when given. */
+  assertionKeys(email: string, keyId?: string): readonly PublicKeyInfo[]
+  /** Public halves of the Google-managed keys: of one account, or all. */
+  managedKeys(email?: string): readonly PublicKeyInfo[]
+  /** A JWT whose claims are exactly this JSON text, signed with the account's Google-managed key. */
+  signClaims(email: string, claimsJson: string): Promise<{ readonly keyId: string; readonly jwt: string }>
+  /** RSASSA-PKCS1-v1_5 with SHA-256 over the bytes, by the account's Google-managed key. */
+  signBytes(email: string, bytes: Uint8Array): Promise<{ readonly keyId: string; readonly signature: Uint8Array }>
+}
+
 export interface ObjectInfo {
   readonly bucket: string
   readonly name: string
@@ -38,6 +58,7 @@ export interface ObjectsPort {
 
 export interface Ports {
   serviceAccounts: ServiceAccountsPort
+  serviceAccountKeys: ServiceAccountKeysPort
   objects: ObjectsPort
 }
 

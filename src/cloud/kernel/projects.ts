@@ -1,6 +1,6 @@
 /** Projects and which services each has enabled: every room needs both, so the kernel keeps them. */
 import type { Database, Migrations } from '../../store/database.ts'
-import { serviceDisabled } from './api-error.ts'
+import { ApiError, serviceDisabled } from './api-error.ts'
 
 export interface Project {
   readonly projectId: string
@@ -30,6 +30,8 @@ interface ProjectRow {
   create_time: string
 }
 
+export type ServiceListener = (project: Project, service: string) => void
+
 export interface Projects {
   /** By id or by number; deleted ones too (look at `state`). */
   find(idOrNumber: string): Project | undefined
@@ -38,13 +40,19 @@ export interface Projects {
   update(project: Project): void
   /** Services that this project enabled, sorted. */
   enabledServices(projectId: string): readonly string[]
+  /** Runs the listeners inside the same transaction when a service becomes enabled that was not. */
   setService(projectId: string, service: string, enabled: boolean): void
+  /** Called once for each service that a project newly enables; must be synchronous. Rooms make there what Google makes (the default service account of Compute Engine). */
+  onServiceEnabled(listener: ServiceListener): void
   /** @throws ApiError 403 SERVICE_DISABLED in Google's words. */
   requireService(projectId: string, service: string): void
+  /** The project, when it exists and is not being deleted. `service` is who asks, for the error. @throws ApiError 403 CONSUMER_INVALID, as Google does not tell missing from forbidden. */
+  requireActive(idOrNumber: string, service: string): Project
 }
 
 export function createProjects(database: Database): Projects {
   database.migrate(projectMigrations)
+  const listeners: ServiceListener[] = []
 
   function find(idOrNumber: string): Project | undefined {
     const row = database.get<ProjectRow>('SELECT * FROM projects WHERE project_id = ? OR project_number = ?', idOrNumber, idOrNumber)
@@ -77,12 +85,30 @@ export function createProjects(database: Database): Projects {
     enabledServices: (projectId) =>
       database.all<{ service: string }>('SELECT service FROM enabled_services WHERE project_id = ? ORDER BY service', projectId).map((row) => row.service),
     setService(projectId, service, enabled) {
-      if (enabled) database.run('INSERT OR IGNORE INTO enabled_services VALUES (?, ?)', projectId, service)
-      else database.run('DELETE FROM enabled_services WHERE project_id = ? AND service = ?', projectId, service)
+      if (!enabled) {
+        database.run('DELETE FROM enabled_services WHERE project_id = ? AND service = ?', projectId, service)
+        return
+      }
+      database.transaction(() => {
+        const changed = database.run('INSERT OR IGNORE INTO enabled_services VALUES (?, ?)', projectId, service)
+        const project = find(projectId)
+        if (changed === 0 || project === undefined) return
+        for (const listener of listeners) listener(project, service)
+      })
     },
+    onServiceEnabled: (listener) => void listeners.push(listener),
     requireService(projectId, service) {
       if (database.get('SELECT 1 FROM enabled_services WHERE project_id = ? AND service = ?', projectId, service) !== undefined) return
       throw serviceDisabled(service, projectId, find(projectId)?.projectNumber ?? projectId)
+    },
+    requireActive(idOrNumber, service) {
+      const project = find(idOrNumber)
+      if (project !== undefined && project.state === 'ACTIVE') return project
+      throw new ApiError('PERMISSION_DENIED', `Permission denied on resource project ${idOrNumber}: the project does not exist, or it is being deleted.`, {
+        details: [
+          { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'CONSUMER_INVALID', domain: 'googleapis.com', metadata: { consumer: `projects/${idOrNumber}`, service } },
+        ],
+      })
     },
   }
 }

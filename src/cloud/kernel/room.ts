@@ -16,6 +16,8 @@ export interface HostRule {
   readonly name: string
   /** `compute.googleapis.com`, or an expression that the whole host name must match. */
   readonly match: string | RegExp
+  /** Only requests whose path matches, for hosts that several services share (www.googleapis.com). */
+  readonly paths?: RegExp
 }
 
 export interface RouteRequest<Body = unknown> {

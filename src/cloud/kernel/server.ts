@@ -65,7 +65,7 @@ export async function createServer(options: ServerOptions): Promise<CloudServer>
     const end = slash === -1 ? (query === -1 ? url.length : query) : slash
     const host = direct ? decodeURIComponent(url.slice(1, end)).toLowerCase() : headerHost.replace(/:443$/, '')
     const path = direct ? url.slice(end) || '/' : url
-    const found = hostRules.find(({ rule }) => matchesHost(rule, host))
+    const found = hostRules.find(({ rule }) => matchesHost(rule, host, path))
     if (found === undefined) return `/unknown-host?host=${encodeURIComponent(host)}`
     origins.set(raw, { host, hostUrl: direct ? `http://${headerHost}/${host}` : `https://${host}`, path })
     return `/@${found.room.id}.${found.rule.name}${path.startsWith('/') ? path : `/${path}`}`
@@ -131,7 +131,8 @@ function isOwnHost(header: string, port: number): boolean {
   return header === `127.0.0.1:${port}` || header === `localhost:${port}` || header === `[::1]:${port}` || (port === 0 && /^(localhost|127\.0\.0\.1)(:\d+)?$/.test(header))
 }
 
-function matchesHost(rule: HostRule, host: string): boolean {
+function matchesHost(rule: HostRule, host: string, path: string): boolean {
+  if (rule.paths?.test(path) === false) return false
   return typeof rule.match === 'string' ? rule.match === host : rule.match.test(host)
 }
 
@@ -229,19 +230,7 @@ function authorize(kernel: Kernel, room: Room, route: AnyRoute, call: RouteReque
   const target: Target = asked.projectId === undefined ? asked : { ...asked, projectId: kernel.projects.find(asked.projectId)?.projectId ?? asked.projectId }
   if (route.permission !== 'authenticated') kernel.policies.require(call.principal, route.permission, target)
   if (target.projectId === undefined || room.alwaysEnabled === true || route.anyProject === true) return
-  const project = kernel.projects.find(target.projectId)
-  if (project === undefined || project.state !== 'ACTIVE') {
-    throw new ApiError('PERMISSION_DENIED', `Permission denied on resource project ${target.projectId}: the project does not exist, or it is being deleted.`, {
-      details: [
-        {
-          '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
-          reason: 'CONSUMER_INVALID',
-          domain: 'googleapis.com',
-          metadata: { consumer: `projects/${target.projectId}`, service: room.service },
-        },
-      ],
-    })
-  }
+  const project = kernel.projects.requireActive(target.projectId, room.service)
   kernel.projects.requireService(project.projectId, room.service)
 }
 

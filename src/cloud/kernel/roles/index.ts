@@ -1,5 +1,5 @@
 /** All predefined roles, one file per service, and the questions asked of them. */
-import { basicRoles } from './basic.ts'
+import { basicRoles, editorHas, ownerHas, viewerHas } from './basic.ts'
 import { serviceRoles } from './service-roles.ts'
 import type { RoleDefinition } from './types.ts'
 
@@ -17,17 +17,11 @@ export function allRoles(): readonly RoleDefinition[] {
   return [...byName.values()]
 }
 
-/** True when the role has the permission. Owner has them all; editor and viewer follow their patterns. */
+/** True when the role has the permission. The basic roles follow their rules (basic.ts). */
 export function roleGrants(roleName: string, permission: string): boolean {
-  if (roleName === 'roles/owner') return true
-  if (roleName === 'roles/editor')
-    return (
-      !/\.(setIamPolicy|getAccessToken|signJwt|signBlob|implicitDelegation)$/.test(permission) &&
-      !/^(billing|resourcemanager\.projects\.(create|delete))/.test(permission) &&
-      !permission.startsWith('iam.serviceAccountKeys.') &&
-      permission !== 'secretmanager.versions.access'
-    )
-  if (roleName === 'roles/viewer') return /\.(get|list|getIamPolicy|getEffective|search|aggregatedList)$/.test(permission) && permission !== 'secretmanager.versions.access'
+  if (roleName === 'roles/owner') return ownerHas(permission)
+  if (roleName === 'roles/editor') return editorHas(permission)
+  if (roleName === 'roles/viewer') return viewerHas(permission)
   return permissionSets.get(roleName)?.has(permission) ?? false
 }
 

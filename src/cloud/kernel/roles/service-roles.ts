@@ -1,4 +1,10 @@
 /** Predefined roles by service. https://cloud.google.com/iam/docs/understanding-roles */
+import { billingRoles } from './billing.ts'
+import { datastoreRoles } from './datastore.ts'
+import { iamRoles } from './iam.ts'
+import { observabilityRoles } from './observability.ts'
+import { resourcemanagerRoles } from './resourcemanager.ts'
+import { serviceusageRoles } from './serviceusage.ts'
 import type { RoleDefinition } from './types.ts'
 
-export const serviceRoles: readonly RoleDefinition[] = []
+export const serviceRoles: readonly RoleDefinition[] = [...billingRoles, ...datastoreRoles, ...iamRoles, ...observabilityRoles, ...resourcemanagerRoles, ...serviceusageRoles]
