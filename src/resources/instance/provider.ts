@@ -1,11 +1,11 @@
-/** Virtual machines. https://cloud.google.com/compute/docs/reference/rest/v1/instances ; changes of a live one are in `changes.ts`. */
+/** Virtual machines. https://cloud.google.com/compute/docs/reference/rest/v1/instances ; changes of a live one are in `provider.changes.ts`. */
 import type { compute_v1 } from '@googleapis/compute/build/v1.js'
 import type { Clients } from '../../client/clients.ts'
 import { call, isAbsent, isConflict, isGone } from '../../client/errors.ts'
 import { lastSegment, waitForCompute } from '../../client/operations.ts'
 import type { KindContext, ResourceKind } from '../../engine/types.ts'
 import { compare, compareMaps, parseProps, part, resourcePath } from '../resource.ts'
-import { changeInstance } from './changes.ts'
+import { changeInstance } from './provider.changes.ts'
 import { instanceResource, isForeignMetadata, isUp } from './resource.ts'
 import { InstanceProps } from './schema.ts'
 import type { InstanceAttributes } from './schema.ts'

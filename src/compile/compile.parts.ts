@@ -1,0 +1,62 @@
+/** The parts of a stack that are who may do what, and what is stored. */
+import { extname, resolve } from 'node:path'
+import { KilnError } from '../base/errors.ts'
+import type { Address, DesiredResource } from '../engine/types.ts'
+import { serviceAccountEmail } from '../resources/service-account/resource.ts'
+import { repositoryAddress, resource, serviceAddress } from './compilation.ts'
+import type { Compilation } from './compilation.ts'
+import { imageBucketName } from './names.ts'
+
+/** The Python repository, the service accounts, and their roles on project and repository. */
+export function compileAccess({ config, projectId, labels, description }: Compilation): readonly DesiredResource[] {
+  const location = config.location.region
+  const { repository } = config.package
+  const repositoryProps = { projectId, location, repository, format: 'PYTHON', description, labels }
+  const resources: DesiredResource[] = [resource('artifact-repository', repository, repositoryProps, [serviceAddress('artifactregistry.googleapis.com')])]
+  const accounts = Object.entries(config.serviceAccounts)
+  for (const [accountId, account] of accounts) {
+    const props = { projectId, accountId, displayName: account.displayName, description }
+    resources.push(resource('service-account', accountId, props, [serviceAddress('iam.googleapis.com')]))
+  }
+  for (const [accountId, account] of accounts) {
+    const member = `serviceAccount:${serviceAccountEmail({ projectId, accountId })}`
+    const after: Address = `service-account/${accountId}`
+    for (const role of new Set(account.roles)) {
+      resources.push(resource('project-iam-member', `${accountId}/${role}`, { projectId, role, member }, [after, serviceAddress('cloudresourcemanager.googleapis.com')]))
+    }
+    for (const role of new Set(account.repositoryRoles)) {
+      const props = { projectId, location, repository, role, member }
+      resources.push(resource('artifact-repository-iam-member', `${repository}/${accountId}/${role}`, props, [after, repositoryAddress(config)]))
+    }
+  }
+  return resources
+}
+
+/** The stack's buckets with their objects, and the bucket that images are imported through. */
+export function compileStorage({ config, facts, projectId, labels }: Compilation): readonly DesiredResource[] {
+  const service = serviceAddress('storage.googleapis.com')
+  const images = imageBucketName(projectId)
+  const resources: DesiredResource[] = [resource('bucket', images, { projectId, name: images, location: config.location.region, labels }, [service])]
+  for (const [name, bucket] of Object.entries(config.buckets)) {
+    resources.push(resource('bucket', name, { projectId, name, location: bucket.location, labels }, [service]))
+    for (const [object, path] of Object.entries(bucket.objects)) {
+      const source = resolve(facts.stackDir, path)
+      const file = facts.files[source]
+      if (file === undefined) throw new KilnError('E_PLAN', `the checksum of ${source} was not read before compiling`)
+      resources.push(resource('bucket-object', `${name}/${object}`, { bucket: name, name: object, source, md5: file.md5, contentType: contentType(object) }, [`bucket/${name}`]))
+    }
+  }
+  return resources
+}
+
+const contentTypes: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.json': 'application/json',
+  '.py': 'text/x-python',
+  '.sh': 'text/x-shellscript',
+  '.txt': 'text/plain',
+}
+
+function contentType(object: string): string {
+  return contentTypes[extname(object).toLowerCase()] ?? 'application/octet-stream'
+}

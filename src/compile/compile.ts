@@ -1,0 +1,106 @@
+/**
+ * From a config to the resources that should be there. Pure: the same config and facts give the same list, in the order of the runbook;
+ * the engine orders by refs and `dependsOn`. `python-package` and `image` are kinds of `src/app/kinds`, all others of `src/resources`.
+ */
+import { resolve } from 'node:path'
+import type { StackConfig } from '../config/schema.ts'
+import type { Address, DesiredResource } from '../engine/types.ts'
+import { managedByLabel, stackLabel } from '../resources/resource.ts'
+import { packageAddress, repositoryAddress, resource, serviceAddress } from './compilation.ts'
+import type { Compilation } from './compilation.ts'
+import { compileImages, imageAddress } from './compile.images.ts'
+import { compileAccess, compileStorage } from './compile.parts.ts'
+import type { StackFacts } from './facts.ts'
+import { imageTag, labelValue, sshRule, sshTag } from './names.ts'
+
+/** APIs that every stack needs, in the order in which they are enabled. */
+export const neededApis: readonly string[] = [
+  'serviceusage.googleapis.com',
+  'cloudresourcemanager.googleapis.com',
+  'cloudbilling.googleapis.com',
+  'iam.googleapis.com',
+  'iamcredentials.googleapis.com',
+  'artifactregistry.googleapis.com',
+  'storage.googleapis.com',
+  'compute.googleapis.com',
+  'secretmanager.googleapis.com',
+]
+
+/**
+ * Compiles a stack.
+ * @throws KilnError E_PLAN when `facts.files` lacks a file of the config.
+ * @example compileStack(config, { stackDir, files: { '/stack/entrypoint.sh': { md5 } } })
+ */
+export function compileStack(config: StackConfig, facts: StackFacts): readonly DesiredResource[] {
+  const stack = labelValue(facts.stack ?? config.project.id)
+  const compilation: Compilation = {
+    config,
+    facts,
+    projectId: config.project.id,
+    labels: { [managedByLabel]: 'kiln', [stackLabel]: stack },
+    description: `Managed by Kiln (stack ${stack})`,
+  }
+  return [
+    ...compileProject(compilation),
+    ...compileServices(compilation),
+    ...compileAccess(compilation),
+    ...compileStorage(compilation),
+    ...compilePackage(compilation),
+    ...compileImages(compilation),
+    ...compileDev(compilation),
+  ]
+}
+
+function compileProject({ config, projectId, labels }: Compilation): readonly DesiredResource[] {
+  const project = resource('project', projectId, { projectId, displayName: config.project.name, labels }, [])
+  if (config.project.billingAccount === undefined) return [project]
+  return [project, resource('billing', projectId, { projectId, billingAccount: config.project.billingAccount }, [project.address])]
+}
+
+function compileServices({ config, projectId }: Compilation): readonly DesiredResource[] {
+  const after: Address[] = [`project/${projectId}`]
+  if (config.project.billingAccount !== undefined) after.push(`billing/${projectId}`)
+  const apis = [...neededApis, ...config.apis.filter((api) => !neededApis.includes(api)).toSorted()]
+  return [...new Set(apis)].map((service) => resource('service', service, { projectId, service }, after))
+}
+
+function compilePackage({ config, facts, projectId }: Compilation): readonly DesiredResource[] {
+  const props = { source: resolve(facts.stackDir, config.package.source), repository: config.package.repository, project: projectId, location: config.location.region }
+  return [{ address: packageAddress(config, facts), kind: 'python-package', props, dependsOn: [repositoryAddress(config)] }]
+}
+
+function compileDev(compilation: Compilation): readonly DesiredResource[] {
+  const { config, projectId, labels, description } = compilation
+  const { dev } = config
+  if (dev === undefined) return []
+  const image = config.images[dev.image]
+  const compute = serviceAddress('compute.googleapis.com')
+  const rules: DesiredResource[] = [resource('firewall', sshRule, { projectId, name: sshRule, ports: ['22'], targetTags: [sshTag], description }, [compute])]
+  if (image !== undefined && 'health' in image) {
+    const name = imageTag(dev.image)
+    rules.unshift(resource('firewall', name, { projectId, name, ports: [String(image.health.port)], targetTags: [name], description }, [compute]))
+  }
+  const account = dev.serviceAccount
+  const props = {
+    projectId,
+    zone: config.location.zone,
+    name: dev.name,
+    machineType: dev.machineType,
+    image: { $ref: imageAddress(dev.image), attribute: 'selfLink' },
+    tags: [imageTag(dev.image), sshTag],
+    labels: { ...dev.labels, ...labels },
+    metadata: dev.metadata,
+    ...(account === undefined ? {} : { serviceAccount: `${account}@${projectId}.iam.gserviceaccount.com` }),
+  }
+  // the server reads its objects and uses its roles from its first second on
+  const needed = [...compileAccess(compilation), ...compileStorage(compilation)].filter((one) => isNeededByAccount(one, account)).map((one) => one.address)
+  return [...rules, resource('instance', dev.name, props, [compute, ...rules.map((rule) => rule.address), ...needed])]
+}
+
+function isNeededByAccount(one: DesiredResource, account: string | undefined): boolean {
+  if (one.kind === 'bucket-object') return true
+  if (account === undefined) return false
+  if (one.address === `service-account/${account}`) return true
+  const member = one.props['member']
+  return typeof member === 'string' && member.startsWith(`serviceAccount:${account}@`)
+}

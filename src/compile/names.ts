@@ -1,0 +1,25 @@
+/** Names that a stack's resources get. Other parts that must meet the same things (import, ssh, logs) take them from here. */
+
+/** The bucket through which images are imported. Bucket names have at most 63 characters. */
+export function imageBucketName(projectId: string): string {
+  return `${projectId.replaceAll(/[:.]/g, '-').slice(0, 51)}-kiln-images`
+}
+
+/** The network tag, and the firewall rule, of VMs that run an image. Names have at most 63 characters. */
+export function imageTag(image: string): string {
+  return `kiln-${image}`.slice(0, 63).replace(/-+$/, '')
+}
+
+/** The network tag of VMs that take SSH connections. */
+export const sshTag = 'kiln-ssh'
+
+/** The firewall rule behind `sshTag`; an image's rule always begins with `kiln-`, so that this one never meets it. */
+export const sshRule = 'allow-kiln-ssh'
+
+/** A text as a label value: lower case, digits, `_` and `-`, at most 63 characters. */
+export function labelValue(text: string): string {
+  return text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_-]/g, '-')
+    .slice(0, 63)
+}
