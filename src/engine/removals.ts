@@ -1,0 +1,52 @@
+/** Which inventory rows go away, and in which order: whatever depends on a thing comes first. */
+import { kindOf } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { originalAddress } from './inventory.ts'
+import type { InventoryRow } from './inventory.ts'
+import type { Address, PlanNode } from './types.ts'
+
+/**
+ * A delete (or, for what this stack did not make and for kept kinds, a forget) for each row that is neither wanted nor moved.
+ * Rows whose thing was replaced are never wanted.
+ */
+export function removalNodes<Clients>(engine: Engine<Clients>, wanted: ReadonlySet<Address>, moved: ReadonlySet<Address>): readonly PlanNode[] {
+  const rows = engine.inventory.rows()
+  const leaving = rows.filter((row) => !wanted.has(row.address))
+  const order = removalOrder(leaving)
+  return leaving.map((row): PlanNode => {
+    const after = dependentsOf(row, rows).filter((address) => wanted.has(address) || isBefore(order, address, row.address))
+    const replacement = originalAddress(row.address)
+    if (replacement !== row.address && wanted.has(replacement)) after.push(replacement)
+    const node = { address: row.address, kind: row.kind, differences: [], drifted: false, after }
+    if (moved.has(row.address)) return { ...node, action: 'forget', reasons: ['has another address in the config now'] }
+    if (!row.made) return { ...node, action: 'forget', reasons: ['was not made by this stack'] }
+    if (kindOf(engine, row.kind, row.address).keepOnDestroy === true) return { ...node, action: 'forget', reasons: ['things of this kind are kept'] }
+    return { ...node, action: 'delete', reasons: [replacement === row.address ? 'no longer in the config' : `was replaced; ${replacement} is in its place`] }
+  })
+}
+
+/** Rows that were applied with a dependency on this one. */
+function dependentsOf(row: InventoryRow, rows: readonly InventoryRow[]): Address[] {
+  const address = originalAddress(row.address)
+  return rows.filter((other) => other.address !== row.address && originalAddress(other.address) !== address && other.dependsOn.includes(address)).map((other) => other.address)
+}
+
+/** Dependents first. Rows of several configs may form a circle, which no order can satisfy; it is cut at the row that was visited first. */
+function removalOrder(leaving: readonly InventoryRow[]): readonly Address[] {
+  const order = new Set<Address>()
+  const entered = new Set<Address>()
+  function visit(row: InventoryRow): void {
+    if (entered.has(row.address)) return
+    entered.add(row.address)
+    const dependents = new Set(dependentsOf(row, leaving))
+    for (const other of leaving) if (dependents.has(other.address)) visit(other)
+    order.add(row.address)
+  }
+  for (const row of leaving) visit(row)
+  return [...order]
+}
+
+function isBefore(order: readonly Address[], first: Address, second: Address): boolean {
+  const index = order.indexOf(first)
+  return index >= 0 && index < order.indexOf(second)
+}
