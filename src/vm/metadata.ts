@@ -15,7 +15,7 @@ export interface AccessToken {
 export interface MetadataSource {
   /** The current tree: `{ instance: {...}, project: {...} }`, without tokens. */
   tree(): Promise<MetadataTree>
-  /** Changes whenever `tree` does; sent as ETag and used by wait_for_change. */
+  /** Changes whenever `tree` does. The ETag that a guest sees is made from the part that it asked for, as on Google; this one saves making the tree again. */
   etag(): Promise<string>
   /** Resolves when the tree may have changed since the call, or when the signal aborts. */
   changed(signal: AbortSignal): Promise<void>
@@ -23,7 +23,7 @@ export interface MetadataSource {
   accessToken(account: string, scopes: readonly string[] | undefined): Promise<AccessToken | undefined>
   /** A signed OIDC token for an audience; undefined when the VM has no account (404). */
   identityToken(account: string, audience: string, format: 'standard' | 'full'): Promise<string | undefined>
-  /** A guest wrote instance/guest-attributes/NAMESPACE/KEY. */
+  /** A guest wrote instance/guest-attributes/NAMESPACE/KEY. May refuse with a KilnError E_PERMISSION, which the guest sees as 403. */
   putGuestAttribute(namespace: string, key: string, value: string): Promise<void>
 }
 
