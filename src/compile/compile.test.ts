@@ -31,7 +31,7 @@ function compiled(change: Partial<StackInput> = {}) {
 }
 
 test('the example', async () => {
-  await expect(`${JSON.stringify(compiled(), null, 2)}\n`).toMatchFileSnapshot('./__fixtures__/moshi.json')
+  await expect(`${JSON.stringify(compiled(), null, 2)}\n`).toMatchFileSnapshot('./__fixtures__/moshi.golden')
 })
 
 test('the same config gives the same list', () => {
