@@ -1,4 +1,5 @@
 /** Predefined roles by service. https://cloud.google.com/iam/docs/understanding-roles */
+import { artifactRegistryRoles } from './artifactregistry.ts'
 import { billingRoles } from './billing.ts'
 import { datastoreRoles } from './datastore.ts'
 import { iamRoles } from './iam.ts'
@@ -7,4 +8,4 @@ import { resourcemanagerRoles } from './resourcemanager.ts'
 import { serviceusageRoles } from './serviceusage.ts'
 import type { RoleDefinition } from './types.ts'
 
-export const serviceRoles: readonly RoleDefinition[] = [...billingRoles, ...datastoreRoles, ...iamRoles, ...observabilityRoles, ...resourcemanagerRoles, ...serviceusageRoles]
+export const serviceRoles: readonly RoleDefinition[] = [...artifactRegistryRoles, ...billingRoles, ...datastoreRoles, ...iamRoles, ...observabilityRoles, ...resourcemanagerRoles, ...serviceusageRoles]
