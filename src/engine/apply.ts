@@ -73,7 +73,7 @@ export async function applyPlan<Clients>(engine: Engine<Clients>, planned: Plann
   const nodes = planned.plan.nodes
   const first = await runTasks(nodes, scheduleOptions(engine), (node) => applyNode(run, node))
   // Things replaced create-first go last, so that everything that used them has moved on.
-  const usersDone = (original: Address): boolean => nodes.every((node) => !dependsOn(nodes, node, original) || first.get(node.address)?.status === 'done')
+  const usersDone = (original: Address): boolean => [...usersOf(nodes, original)].every((address) => first.get(address)?.status === 'done')
   const leftovers = run.aside.filter((entry) => usersDone(entry.original)).flatMap((entry) => engine.inventory.get(entry.address) ?? [])
   const tasks = leftovers.map((row) => ({ address: row.address, kind: row.kind, after: [], action: row.made && kindOf(engine, row.kind, row.address).keepOnDestroy !== true ? ('delete' as const) : ('forget' as const) }))
   const second = await runTasks(tasks, scheduleOptions(engine), (task) => timed(run, task.address, task.action, () => removeRow(engine, task.address)))
@@ -89,9 +89,11 @@ function scheduleOptions<Clients>(engine: Engine<Clients>) {
   }
 }
 
-/** True when `node` is the resource, or needs it directly or through others. */
-function dependsOn(nodes: readonly PlanNode[], node: PlanNode, address: Address): boolean {
-  return node.address === address || node.after.some((next) => nodes.some((other) => other.address === next && dependsOn(nodes, other, address)))
+/** The resource itself and all that need it, directly or through others. */
+function usersOf(nodes: readonly PlanNode[], address: Address): ReadonlySet<Address> {
+  const users = new Set([address])
+  for (const user of users) for (const node of nodes) if (node.after.includes(user)) users.add(node.address)
+  return users
 }
 
 function finish<Clients>(engine: Engine<Clients>, outcomes: ReadonlyMap<Address, Outcome>): void {
