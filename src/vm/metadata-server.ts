@@ -96,7 +96,7 @@ async function handle(request: IncomingMessage, response: ServerResponse, source
 }
 
 async function answer(request: IncomingMessage, source: MetadataSource, signal: AbortSignal): Promise<Reply> {
-  const url = new URL((request.url ?? '/').replaceAll(/\/{2,}/g, '/'), 'http://metadata.google.internal')
+  const url = requestUrl(request.url ?? '/')
   if (request.headers['x-forwarded-for'] !== undefined) throw new Refusal(errorPage(403, 'Forbidden', 'A request with the header X-Forwarded-For did not come from this VM.'))
   // Without the flavor header only the two top levels answer: clients use them to find out whether this is Compute Engine.
   if (url.pathname === '/') return text('computeMetadata/\n')
@@ -115,6 +115,16 @@ async function answer(request: IncomingMessage, source: MetadataSource, signal: 
     if (segments[3] === 'identity') return identity(segments[2] ?? '', url, source)
   }
   return read(request, url, segments, source, signal)
+}
+
+/** Slashes are joined in the path alone (the guest agent sends two in a row): a query may hold a URL. */
+function requestUrl(target: string): URL {
+  const end = target.indexOf('?')
+  const path = end < 0 ? target : target.slice(0, end)
+  const url = new URL('http://metadata.google.internal/')
+  url.pathname = path.replaceAll(/\/{2,}/g, '/')
+  url.search = end < 0 ? '' : target.slice(end)
+  return url
 }
 
 async function token(account: string, url: URL, source: MetadataSource): Promise<Reply> {
