@@ -1,0 +1,30 @@
+/** What Kiln writes on an image: labels to find it by, and a description that a person and a program can read. */
+
+export interface ImageFacts {
+  readonly family: string
+  readonly key: string
+  readonly digest: string
+  /** It passed its boot test. */
+  readonly tested: boolean
+}
+
+/** Label values have at most 63 characters, one less than a SHA-256 in hex: the description has the whole. */
+export function imageLabels(family: string, key: string): Record<string, string> {
+  return { 'kiln-family': family, 'kiln-key': key.slice(0, 32) }
+}
+
+/** `Kiln image of family F; key HEX; disk sha256:HEX; boot test passed`. */
+export function describeImage(facts: ImageFacts): string {
+  return `Kiln image of family ${facts.family}; key ${facts.key}; disk ${facts.digest}; boot test ${facts.tested ? 'passed' : 'not yet passed'}`
+}
+
+/** Reads a description back; empty fields for images that Kiln did not make. */
+export function readImageFacts(image: { readonly description?: string | null }): ImageFacts {
+  const text = image.description ?? ''
+  return {
+    family: /family ([a-z0-9-]+);/.exec(text)?.[1] ?? '',
+    key: /key ([0-9a-f]{64});/.exec(text)?.[1] ?? '',
+    digest: /disk (sha256:[0-9a-f]{64});/.exec(text)?.[1] ?? '',
+    tested: text.endsWith('boot test passed'),
+  }
+}

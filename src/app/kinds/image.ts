@@ -1,0 +1,258 @@
+/**
+ * A golden image as a resource. Its live form is the newest image of its family; its identity of content is the key, kept with the
+ * image. Making it: bake, import without family, boot-test exactly those bytes, then point the family to it, then deprecate the one before.
+ */
+import { z } from 'zod'
+import { KilnError } from '../../base/errors.ts'
+import type { Progress } from '../../base/progress.ts'
+import type { Clients } from '../../client/clients.ts'
+import { apiError, call, isAbsent, isConflict, isNotFound } from '../../client/errors.ts'
+import { waitForCompute } from '../../client/operations.ts'
+import type { Difference, KindContext, ResourceKind } from '../../engine/types.ts'
+import { parseProps } from '../../resources/resource.ts'
+import type { LockedWheel } from '../../image/types.ts'
+import { describeImage, imageLabels, readImageFacts } from './image-facts.ts'
+
+const Wheel = z.object({ name: z.string(), version: z.string(), fileName: z.string(), sha256: z.string() })
+
+const ImageKindProps = z.looseObject({
+  family: z.string(),
+  projectId: z.string(),
+  location: z.string(),
+  bucket: z.string(),
+  labels: z.record(z.string(), z.string()),
+  /** Wheels of the stack's own repository, as published. */
+  wheels: z.array(Wheel).default([]),
+})
+export type ImageKindProps = z.output<typeof ImageKindProps>
+
+export type ImageAttributes = {
+  readonly name: string
+  readonly id: string
+  readonly selfLink: string
+  readonly family: string
+  /** The key of all inputs, hex. */
+  readonly key: string
+  /** `sha256:HEX` of the raw disk. */
+  readonly digest: string
+}
+
+export interface BakedDisk {
+  readonly key: string
+  readonly digest: string
+  readonly diskPath: string
+}
+
+export interface ImageParts {
+  /** The key that these props would have now, and why it is not the one of the last bake; pure and quick. */
+  readonly keyOf: (family: string, wheels: readonly LockedWheel[]) => { readonly key: string; readonly resolved: boolean }
+  /** Why the key is another than the live image's. */
+  readonly explain: (family: string, wheels: readonly LockedWheel[]) => readonly string[]
+  readonly bake: (family: string, wheels: readonly LockedWheel[], progress: Progress, signal: AbortSignal) => Promise<BakedDisk>
+  /** Packs the disk as Compute Engine imports it and gives the archive's path to `use`; the archive is gone afterwards. */
+  readonly withArchive: <T>(disk: BakedDisk, signal: AbortSignal, use: (path: string) => Promise<T>) => Promise<T>
+  /** Uploads a file to the import bucket. Returns the URL for `rawDisk.source`. */
+  readonly upload: (clients: Clients, bucket: string, name: string, path: string, signal: AbortSignal) => Promise<string>
+  /** @throws KilnError E_BOOT_TEST */
+  readonly bootTest: (family: string, disk: BakedDisk, progress: Progress, signal: AbortSignal) => Promise<void>
+}
+
+type Context = KindContext<Clients>
+
+/** Makes the kind for one stack. */
+export function imageKind(parts: ImageParts): ResourceKind<ImageKindProps, ImageAttributes, Clients> {
+  return {
+    kind: 'image',
+    parse: (props) => parseProps('image', ImageKindProps, props),
+    identity: ({ projectId, family }) => ({ projectId, family }),
+    observe: (context, identity) => newestOfFamily(context, String(identity['projectId']), String(identity['family'])),
+
+    diff(props, observed) {
+      const { key, resolved } = parts.keyOf(props.family, props.wheels)
+      if (key === observed.key) return []
+      const why = parts.explain(props.family, props.wheels)
+      const to = resolved ? key.slice(0, 12) : 'known when the Debian packages are resolved'
+      const difference: Difference = { path: why.length === 0 ? 'key' : `key (${why.slice(0, 4).join('; ')}${why.length > 4 ? `; and ${why.length - 4} more` : ''})`, from: observed.key.slice(0, 12), to }
+      return [difference]
+    },
+
+    create: (context, props) => release(parts, context, props),
+    update: (context, props) => release(parts, context, props),
+    remove: (context, identity) => removeFamily(context, String(identity['projectId']), String(identity['family'])),
+  }
+}
+
+/** Bake, import, test, promote. Each part looks first, so that a repetition after a kill goes on from there. */
+async function release(parts: ImageParts, context: Context, props: ImageKindProps): Promise<ImageAttributes> {
+  const { family, projectId } = props
+  const disk = await parts.bake(family, props.wheels, context.progress, context.signal)
+  const name = imageName(family, disk.key)
+  const stopBoth = new AbortController()
+  const signal = AbortSignal.any([context.signal, stopBoth.signal])
+  const both = { ...context, signal }
+  const existing = await findImage(context, projectId, name)
+  const tested = existing !== undefined && readImageFacts(existing).tested
+  try {
+    await settleBoth(stopBoth, importImage(parts, both, props, disk, name), tested ? Promise.resolve() : parts.bootTest(family, disk, context.progress, signal))
+  } catch (error) {
+    // An image that failed its test is not left lying about: nothing may start from it by accident.
+    if (error instanceof KilnError && error.code === 'E_BOOT_TEST') await deleteImage({ ...context, signal: AbortSignal.timeout(60_000) }, projectId, name)
+    throw error
+  }
+  context.progress.note(`${name} is tested; the family ${family} gets it`)
+  return promote(context, projectId, family, name)
+}
+
+/** Waits for both; the first failure stops the other, and is the one that is thrown. */
+async function settleBoth(stop: AbortController, first: Promise<unknown>, second: Promise<unknown>): Promise<void> {
+  const failures: unknown[] = []
+  const watch = async (work: Promise<unknown>): Promise<void> => {
+    try {
+      await work
+    } catch (error) {
+      failures.push(error)
+      stop.abort(error)
+    }
+  }
+  await Promise.all([watch(first), watch(second)])
+  if (failures.length > 0) throw failures[0]
+}
+
+async function importImage(parts: ImageParts, context: Context, props: ImageKindProps, disk: BakedDisk, name: string): Promise<void> {
+  const { projectId, family } = props
+  const existing = await findImage(context, projectId, name)
+  if (existing !== undefined) {
+    const facts = readImageFacts(existing)
+    if (existing.status === 'READY' && facts.digest === disk.digest) return
+    // The same inputs gave other bytes, or an import failed: the new bytes are the ones that are tested now.
+    await deleteImage(context, projectId, name)
+  }
+  const object = `${name}.tar.gz`
+  const source = await parts.withArchive(disk, context.signal, (path) => {
+    context.progress.note(`uploading ${object}`)
+    return parts.upload(context.clients, props.bucket, object, path, context.signal)
+  })
+  context.progress.note(`importing ${name}`)
+  const compute = await context.clients.compute()
+  const inserted = call(
+    compute.images.insert({
+      project: projectId,
+      requestBody: {
+        name,
+        description: describeImage({ family, key: disk.key, digest: disk.digest, tested: false }),
+        labels: { ...props.labels, ...imageLabels(family, disk.key) },
+        rawDisk: { source },
+        storageLocations: [props.location],
+        guestOsFeatures: [{ type: 'UEFI_COMPATIBLE' }, { type: 'VIRTIO_SCSI_MULTIQUEUE' }, { type: 'GVNIC' }],
+      },
+    }),
+  )
+  try {
+    await waitForCompute(context.clients, projectId, await inserted, { signal: context.signal, what: `import ${name}` })
+  } catch (error) {
+    if (!isConflict(error)) throw error
+  }
+  const storage = await context.clients.storage()
+  await call(storage.objects.delete({ bucket: props.bucket, object })).catch((error: unknown) => {
+    if (!isNotFound(error)) throw apiError(error)
+  })
+}
+
+/** New image into the family first, then the older ones are deprecated: no reader of the family ever finds none, or an untested one. */
+async function promote(context: Context, projectId: string, family: string, name: string): Promise<ImageAttributes> {
+  const { clients, signal } = context
+  const compute = await clients.compute()
+  const image = await findImage(context, projectId, name)
+  if (image === undefined) throw new KilnError('E_BAKE', `the image ${name} disappeared while it was tested`, { hint: 'run the same command again' })
+  const facts = readImageFacts(image)
+  if (image.family !== family || !facts.tested) {
+    const patch = { family, description: describeImage({ ...facts, tested: true }) }
+    await waitForCompute(clients, projectId, await call(compute.images.patch({ project: projectId, image: name, requestBody: patch })), { signal, what: `point the family ${family} to ${name}` })
+  }
+  if (image.deprecated?.state !== undefined && image.deprecated.state !== null && image.deprecated.state !== 'ACTIVE') {
+    await waitForCompute(clients, projectId, await call(compute.images.deprecate({ project: projectId, image: name, requestBody: { state: 'ACTIVE' } })), { signal, what: `take back the deprecation of ${name}` })
+  }
+  for (const older of await imagesOfFamily(context, projectId, family)) {
+    if (older.name === name || older.name === undefined || older.name === null || older.family !== family || isDeprecated(older)) continue
+    await waitForCompute(clients, projectId, await call(compute.images.deprecate({ project: projectId, image: older.name, requestBody: { state: 'DEPRECATED', replacement: image.selfLink ?? undefined } })), {
+      signal,
+      what: `deprecate ${older.name}`,
+    })
+  }
+  const promoted = await newestOfFamily(context, projectId, family)
+  if (promoted?.name !== name) throw new KilnError('E_BAKE', `the family ${family} points to ${promoted?.name ?? 'nothing'} instead of ${name}`, { hint: 'somebody else changed its images; run the same command again' })
+  return promoted
+}
+
+interface LiveImage {
+  readonly name?: string | null
+  readonly id?: string | null
+  readonly selfLink?: string | null
+  readonly family?: string | null
+  readonly status?: string | null
+  readonly description?: string | null
+  readonly labels?: Readonly<Record<string, string>> | null
+  readonly deprecated?: { readonly state?: string | null } | null
+}
+
+function isDeprecated(image: LiveImage): boolean {
+  const state = image.deprecated?.state
+  return state !== undefined && state !== null && state !== 'ACTIVE'
+}
+
+async function newestOfFamily(context: Context, projectId: string, family: string): Promise<ImageAttributes | undefined> {
+  const compute = await context.clients.compute()
+  try {
+    const image = await call(compute.images.getFromFamily({ project: projectId, family }))
+    const facts = readImageFacts(image)
+    return { name: image.name ?? '', id: String(image.id), selfLink: image.selfLink ?? '', family, key: facts.key, digest: facts.digest }
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
+}
+
+async function findImage(context: Context, projectId: string, name: string): Promise<LiveImage | undefined> {
+  const compute = await context.clients.compute()
+  try {
+    return await call(compute.images.get({ project: projectId, image: name }))
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
+}
+
+/** All images that were made for a family, those that it does not show (yet, or any more) included. */
+async function imagesOfFamily(context: Context, projectId: string, family: string): Promise<readonly LiveImage[]> {
+  const compute = await context.clients.compute()
+  const images: LiveImage[] = []
+  let pageToken: string | undefined
+  do {
+    const page: { readonly items?: LiveImage[]; readonly nextPageToken?: string | null } = await call(compute.images.list({ project: projectId, ...(pageToken === undefined ? {} : { pageToken }) }))
+    images.push(...(page.items ?? []).filter((image) => image.labels?.['kiln-family'] === family))
+    pageToken = page.nextPageToken ?? undefined
+  } while (pageToken !== undefined)
+  return images
+}
+
+async function removeFamily(context: Context, projectId: string, family: string): Promise<void> {
+  try {
+    for (const image of await imagesOfFamily(context, projectId, family)) await deleteImage(context, projectId, image.name ?? '')
+  } catch (error) {
+    if (!isAbsent(error)) throw error
+  }
+}
+
+async function deleteImage(context: Context, projectId: string, name: string): Promise<void> {
+  const compute = await context.clients.compute()
+  try {
+    await waitForCompute(context.clients, projectId, await call(compute.images.delete({ project: projectId, image: name })), { signal: context.signal, what: `delete ${name}` })
+  } catch (error) {
+    if (!isAbsent(error)) throw error
+  }
+}
+
+/** The name has the key in it: two bakes of other inputs never collide, and the same inputs meet their own image. Names have at most 63 characters. */
+export function imageName(family: string, key: string): string {
+  return `${family.slice(0, 63 - 17)}-${key.slice(0, 16)}`
+}
