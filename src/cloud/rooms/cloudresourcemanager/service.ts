@@ -8,7 +8,7 @@ import { page } from '../../kernel/paging.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import type { Principal } from '../../kernel/principal.ts'
 import type { Project } from '../../kernel/projects.ts'
-import { parseProjectFilter } from './filter.ts'
+import { parseProjectFilter } from './service.filter.ts'
 import type { ProjectStore } from './store.ts'
 
 const ROOM = 'cloudresourcemanager'
