@@ -165,7 +165,7 @@ async function ensure<Clients>(run: Run<Clients>, desired: DesiredResource): Pro
     return renamed ? 'replace' : 'noop'
   }
   if (differences.some((difference) => difference.forcesReplacement === true)) {
-    const owner = rowOfThing(run, desired.address, identity)
+    const owner = rowOfThing(run, desired, identity)
     const refusal = replacementRefusal(kind, owner, desired.address, differences)
     if (refusal !== undefined) throw refusal
     engine.inventory.intendDelete(owner?.address ?? desired.address)
@@ -189,8 +189,7 @@ async function makeRoom<Clients>(run: Run<Clients>, kind: AnyKind<Clients>, row:
 
 async function make<Clients>(run: Run<Clients>, desired: DesiredResource, kind: AnyKind<Clients>, props: unknown, identity: Identity): Promise<void> {
   const { engine } = run
-  const movedFrom = run.planned.movedFrom.get(desired.address)
-  if (movedFrom !== undefined && engine.inventory.get(desired.address) === undefined) engine.inventory.move(movedFrom, desired.address)
+  takeOver(run, desired, identity)
   engine.inventory.intend({ address: desired.address, kind: desired.kind, identity, dependsOn: dependenciesOf(desired) })
   keep(run, desired, identity, (await kind.create(contextFor(engine, desired.address), props)) as Attributes)
 }
@@ -198,19 +197,26 @@ async function make<Clients>(run: Run<Clients>, desired: DesiredResource, kind: 
 /** Writes down how the thing is now. A thing that had no row was there before us: it is looked after, and never deleted. */
 function keep<Clients>(run: Run<Clients>, desired: DesiredResource, identity: Identity, attributes: Attributes): void {
   const { inventory } = run.engine
-  const owner = rowOfThing(run, desired.address, identity)
-  if (owner !== undefined && owner.address !== desired.address) inventory.move(owner.address, desired.address)
+  const owner = takeOver(run, desired, identity)
   inventory.record({ address: desired.address, kind: desired.kind, identity, attributes, dependsOn: dependenciesOf(desired), made: owner?.made ?? false })
   run.attributes.set(desired.address, attributes)
 }
 
-/** The inventory row of the live thing: under its address, or under the one that it had before the config called it otherwise. */
-function rowOfThing<Clients>(run: Run<Clients>, address: Address, identity: Identity): InventoryRow | undefined {
-  const { inventory } = run.engine
-  const row = inventory.get(address)
-  if (row !== undefined && sameIdentity(row.identity, identity)) return row
-  const movedFrom = run.planned.movedFrom.get(address)
-  return movedFrom === undefined ? undefined : inventory.get(movedFrom)
+/** Brings the row of the live thing, if there is one, under the address that the thing has now. */
+function takeOver<Clients>(run: Run<Clients>, desired: DesiredResource, identity: Identity): InventoryRow | undefined {
+  const owner = rowOfThing(run, desired, identity)
+  if (owner !== undefined && owner.address !== desired.address) run.engine.inventory.move(owner.address, desired.address)
+  return owner
+}
+
+/**
+ * The inventory row of the live thing: under its address, or under the one that it had before the config called it otherwise.
+ * @throws KilnError E_PLAN when another resource of this run is the same thing.
+ */
+function rowOfThing<Clients>(run: Run<Clients>, desired: DesiredResource, identity: Identity): InventoryRow | undefined {
+  const row = run.engine.inventory.find(desired.kind, identity)
+  if (row === undefined || row.address === desired.address || !run.attributes.has(row.address)) return row
+  throw new KilnError('E_PLAN', `${row.address} and ${desired.address} are the same thing: ${canonicalJson(identity)}`)
 }
 
 function resolveProps<Clients>(run: Run<Clients>, desired: DesiredResource): unknown {

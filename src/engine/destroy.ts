@@ -2,15 +2,15 @@
 import { applyPlan } from './apply.ts'
 import type { ApplyResult } from './apply.ts'
 import type { Engine, PlannedStack } from './engine.ts'
-import { removalNodes } from './removals.ts'
+import { nothingWanted, removalNodes } from './removals.ts'
 
 /**
  * Plans the removal of everything in the inventory, dependents first. Things that were there before, and things of kinds that are kept, are forgotten, not deleted.
  * @throws KilnError E_PLAN for a kind that this Kiln does not know.
  */
 export function planDestroy<Clients>(engine: Engine<Clients>): PlannedStack {
-  const nodes = removalNodes(engine, new Set(), new Set()).map((node) => (node.action === 'delete' ? { ...node, reasons: ['made by this stack'] } : node))
-  return { plan: { stack: engine.stack, nodes }, desired: new Map(), observed: new Map(), props: new Map(), movedFrom: new Map() }
+  const nodes = removalNodes(engine, nothingWanted).map((node) => (node.action === 'delete' ? { ...node, reasons: ['made by this stack'] } : node))
+  return { plan: { stack: engine.stack, nodes }, desired: new Map(), observed: new Map(), props: new Map() }
 }
 
 /**

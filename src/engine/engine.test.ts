@@ -9,6 +9,7 @@ import { ref } from './graph.ts'
 import { memoryInventory } from './inventory.ts'
 import { planStack } from './plan.ts'
 import { convergesFromEveryStop, gated } from './testing/every-stop.ts'
+import type { Gate } from './testing/every-stop.ts'
 import { FakeCloud, fakeEngine, want } from './testing/fake-cloud.ts'
 import type { DesiredResource } from './types.ts'
 
@@ -265,17 +266,8 @@ describe('a stop at any call', () => {
 
   type World = Awaited<ReturnType<typeof newWorld>>
 
-  function engineOf(world: World, gate: Parameters<typeof gated>[1]): Engine<FakeCloud> {
-    return { ...fakeEngine(world.cloud, gated(world.inventory, gate)), clients: gatedCloud(world.cloud, gate), concurrency: 1 }
-  }
-
-  function gatedCloud(cloud: FakeCloud, gate: Parameters<typeof gated>[1]): FakeCloud {
-    const view = Object.create(cloud) as FakeCloud
-    view.read = (name) => gate.pass(() => cloud.read(name))
-    view.create = (props) => gate.pass(() => cloud.create(props))
-    view.change = (props) => gate.pass(() => cloud.change(props))
-    view.remove = (name) => gate.pass(() => cloud.remove(name))
-    return view
+  function engineOf(world: World, gate: Gate): Engine<FakeCloud> {
+    return { ...fakeEngine(world.cloud, gated(world.inventory, gate)), clients: gated(world.cloud, gate), concurrency: 1 }
   }
 
   function stateOf(world: World): unknown {

@@ -24,8 +24,6 @@ export interface PlannedStack {
   readonly observed: ReadonlyMap<Address, Attributes>
   /** Props with references filled in, where all were known. Apply looks again at a noop whose props come out otherwise. */
   readonly props: ReadonlyMap<Address, unknown>
-  /** The inventory row that speaks of the same live thing under an address that is not desired any more. */
-  readonly movedFrom: ReadonlyMap<Address, Address>
 }
 
 export const defaultConcurrency = 6

@@ -32,6 +32,8 @@ export interface Inventory {
   /** Every row, oldest first. */
   rows(): readonly InventoryRow[]
   get(address: Address): InventoryRow | undefined
+  /** The row that speaks of this live thing, whatever its address. */
+  find(kind: string, identity: Identity): InventoryRow | undefined
   /** Before a create call: the thing will be ours. A row that is there keeps its attributes. */
   intend(row: Pick<InventoryRow, 'address' | 'kind' | 'identity' | 'dependsOn'>): void
   /** After a create or update call, or when a thing was found as it should be. Writes only what differs. */
@@ -109,6 +111,10 @@ function inventoryOver(database: Database): Inventory {
   return {
     rows: () => database.all<StoredRow>('SELECT * FROM resource ORDER BY number').map(fromStored),
     get,
+    find(kind, identity) {
+      const stored = database.get<StoredRow>('SELECT * FROM resource WHERE kind = ? AND identity = ? ORDER BY number DESC', kind, canonicalJson(identity))
+      return stored === undefined ? undefined : fromStored(stored)
+    },
     intend(row) {
       database.run(
         `INSERT INTO resource (address, kind, identity, depends_on, made, state) VALUES (?, ?, ?, ?, 1, 'creating')

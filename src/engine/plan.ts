@@ -45,14 +45,18 @@ export async function planStack<Clients>(engine: Engine<Clients>, desired: reado
   for (const outcome of outcomes.values()) if (outcome.status === 'failed') throw outcome.error
 
   refuseTwins(findings)
-  const movedFrom = findMoves(engine.inventory.rows(), ordered, findings)
-  const removals = removalNodes(engine, new Set(ordered.map((resource) => resource.address)), new Set(movedFrom.values()))
+  const identified = new Set([...findings.values()].flatMap((finding) => (finding.identity === undefined ? [] : [thingKey(finding.node.kind, finding.identity)])))
+  const unidentified = [...findings.values()].filter((finding) => finding.identity === undefined).map((finding) => finding.node)
+  const removals = removalNodes(engine, {
+    wanted: new Set(ordered.map((resource) => resource.address)),
+    stays: (row) => identified.has(thingKey(row.kind, row.identity)),
+    claimants: (row) => unidentified.filter((node) => node.kind === row.kind).map((node) => node.address),
+  })
   return {
     plan: { stack: engine.stack, nodes: [...ordered.flatMap((resource) => findings.get(resource.address)?.node ?? []), ...removals] },
     desired: new Map(ordered.map((resource) => [resource.address, resource])),
     observed: new Map([...findings].flatMap(([address, finding]) => (finding.observed === undefined ? [] : [[address, finding.observed] as const]))),
     props: new Map([...findings].flatMap(([address, finding]) => (finding.props === undefined ? [] : [[address, finding.props] as const]))),
-    movedFrom,
   }
 }
 
@@ -88,7 +92,7 @@ async function look<Clients>(engine: Engine<Clients>, resource: DesiredResource,
   const reasons = [...renamed, ...differences].map(describeDifference).concat(laterReasons)
   if (renamed.length > 0) return { ...base, observed, unsettled: true, pending: false, node: nodeOf(resource, 'replace', reasons, [...renamed, ...differences]) }
   if (differences.some((difference) => difference.forcesReplacement === true)) {
-    const refusal = replacementRefusal(kind, row, resource.address, differences)
+    const refusal = replacementRefusal(kind, engine.inventory.find(resource.kind, identity), resource.address, differences)
     if (refusal !== undefined) throw refusal
     return { ...base, observed, unsettled: true, pending: false, node: nodeOf(resource, 'replace', reasons, differences, drifted) }
   }
@@ -156,16 +160,4 @@ function refuseTwins(findings: ReadonlyMap<Address, Finding>): void {
     if (other !== undefined) throw new KilnError('E_PLAN', `${other} and ${address} are the same thing: ${canonicalJson(finding.identity)}`)
     seen.set(key, address)
   }
-}
-
-/** A live thing whose address changed in the config is not deleted under its old one. Gives new address -> old address. */
-function findMoves(rows: readonly InventoryRow[], desired: readonly DesiredResource[], findings: ReadonlyMap<Address, Finding>): ReadonlyMap<Address, Address> {
-  const wanted = new Set(desired.map((resource) => resource.address))
-  const leaving = new Map(rows.filter((row) => !wanted.has(row.address)).map((row) => [thingKey(row.kind, row.identity), row.address]))
-  const moves = new Map<Address, Address>()
-  for (const [address, finding] of findings) {
-    const from = finding.identity === undefined ? undefined : leaving.get(thingKey(finding.node.kind, finding.identity))
-    if (from !== undefined) moves.set(address, from)
-  }
-  return moves
 }

@@ -5,23 +5,35 @@ import { originalAddress } from './inventory.ts'
 import type { InventoryRow } from './inventory.ts'
 import type { Address, PlanNode } from './types.ts'
 
+export interface Wanted {
+  /** Addresses that stay. */
+  readonly wanted: ReadonlySet<Address>
+  /** True when the row's thing is wanted under another address. */
+  readonly stays: (row: InventoryRow) => boolean
+  /** Wanted addresses of which only apply will know whether they mean this row's thing. */
+  readonly claimants: (row: InventoryRow) => readonly Address[]
+}
+
+export const nothingWanted: Wanted = { wanted: new Set(), stays: () => false, claimants: () => [] }
+
 /**
- * A delete (or, for what this stack did not make and for kept kinds, a forget) for each row that is neither wanted nor moved.
+ * A delete (or, for what this stack did not make and for kept kinds, a forget) for each row that is not wanted.
  * Rows whose thing was replaced are never wanted.
  */
-export function removalNodes<Clients>(engine: Engine<Clients>, wanted: ReadonlySet<Address>, moved: ReadonlySet<Address>): readonly PlanNode[] {
+export function removalNodes<Clients>(engine: Engine<Clients>, { wanted, stays, claimants }: Wanted): readonly PlanNode[] {
   const rows = engine.inventory.rows()
   const leaving = rows.filter((row) => !wanted.has(row.address))
   const order = removalOrder(leaving)
   return leaving.map((row): PlanNode => {
-    const after = dependentsOf(row, rows).filter((address) => wanted.has(address) || isBefore(order, address, row.address))
     const replacement = originalAddress(row.address)
-    if (replacement !== row.address && wanted.has(replacement)) after.push(replacement)
+    const replaced = replacement !== row.address && wanted.has(replacement)
+    const dependents = dependentsOf(row, rows).filter((address) => wanted.has(address) || isBefore(order, address, row.address))
+    const after = [...new Set([...dependents, ...claimants(row), ...(replaced ? [replacement] : [])])]
     const node = { address: row.address, kind: row.kind, differences: [], drifted: false, after }
-    if (moved.has(row.address)) return { ...node, action: 'forget', reasons: ['has another address in the config now'] }
+    if (stays(row)) return { ...node, action: 'forget', reasons: ['has another address in the config now'] }
     if (!row.made) return { ...node, action: 'forget', reasons: ['was not made by this stack'] }
     if (kindOf(engine, row.kind, row.address).keepOnDestroy === true) return { ...node, action: 'forget', reasons: ['things of this kind are kept'] }
-    return { ...node, action: 'delete', reasons: [replacement === row.address ? 'no longer in the config' : `was replaced; ${replacement} is in its place`] }
+    return { ...node, action: 'delete', reasons: [replaced ? `was replaced; ${replacement} is in its place` : 'no longer in the config'] }
   })
 }
 

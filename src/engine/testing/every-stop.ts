@@ -24,27 +24,24 @@ export class Gate {
     this.moment = moment
   }
 
-  async pass<T>(work: () => Promise<T>): Promise<T> {
-    this.enter()
-    const result = await work()
-    this.leave()
-    return result
-  }
-
-  passSync<T>(work: () => T): T {
+  /** Calls `work`, which may answer at once or with a promise. */
+  pass<T>(work: () => T): T {
     this.enter()
     const result = work()
-    this.leave()
-    return result
+    if (!(result instanceof Promise)) {
+      this.leave()
+      return result
+    }
+    return result.then((value: unknown) => {
+      this.leave()
+      return value
+    }) as T
   }
 
-  private current = 0
-
   private enter(): void {
-    this.throwIfStopped()
+    if (this.stopped) throw new Stopped(this.stopAt, this.moment)
     this.calls += 1
-    this.current = this.calls
-    if (this.current === this.stopAt && this.moment === 'before') this.stop()
+    if (this.calls === this.stopAt && this.moment === 'before') this.stop()
   }
 
   private leave(): void {
@@ -55,28 +52,14 @@ export class Gate {
     this.stopped = true
     throw new Stopped(this.stopAt, this.moment)
   }
-
-  private throwIfStopped(): void {
-    if (this.stopped) throw new Stopped(this.stopAt, this.moment)
-  }
 }
 
-/** A view of any object (clients, an inventory) whose methods go through the gate; objects in it are wrapped too. Promises stay promises. */
+/** A view of any object (clients, an inventory) whose methods go through the gate; objects in it are wrapped too. What a method does inside counts as one call. */
 export function gated<T extends object>(target: T, gate: Gate): T {
   return new Proxy(target, {
     get(object, key) {
       const member: unknown = Reflect.get(object, key)
-      if (typeof member === 'function') {
-        return (...args: unknown[]): unknown => {
-          let asynchronous: Promise<unknown> | undefined
-          const result = gate.passSync(() => {
-            const value: unknown = Reflect.apply(member, object, args)
-            if (value instanceof Promise) asynchronous = value
-            return value
-          })
-          return asynchronous ?? result
-        }
-      }
+      if (typeof member === 'function') return (...args: unknown[]): unknown => gate.pass((): unknown => Reflect.apply(member, object, args))
       return typeof member === 'object' && member !== null ? gated(member, gate) : member
     },
   })
