@@ -72,7 +72,9 @@ async function launch(home: KilnHome, port: number): Promise<Outcome> {
       stdio: ['ignore', 'pipe', log.fd],
       env: { ...process.env, KILN_HOME: home.root },
     })
-    const lines = createInterface({ input: child.stdout })
+    const { stdout } = child
+    if (stdout === null) throw new Error('the daemon has no stdout pipe')
+    const lines = createInterface({ input: stdout })
     const exited = new Promise<Outcome>((resolve) => {
       child.once('error', (error) => resolve({ failed: { code: 'E_CLOUD_START', message: error.message } }))
       child.once('exit', (code, signal) => resolve({ failed: { code: 'E_CLOUD_START', message: `the daemon ended at once (${signal ?? `exit code ${code}`})` } }))
@@ -80,7 +82,7 @@ async function launch(home: KilnHome, port: number): Promise<Outcome> {
     const said = new Promise<Outcome>((resolve) => lines.once('line', (line) => resolve(JSON.parse(line) as Outcome)))
     const outcome = await Promise.race([said, exited.then(async (early) => ({ ...early, ...(await lastLogLines(home)) }))])
     lines.close()
-    child.stdout.destroy()
+    stdout.destroy()
     child.unref()
     return outcome
   } finally {

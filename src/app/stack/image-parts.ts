@@ -1,0 +1,69 @@
+/** What the image kind needs of baker, packer and boot test, for one stack. */
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { shortId } from '../../base/ids.ts'
+import { uploadObject } from '../../client/upload.ts'
+import type { KilnHome } from '../../host/home.ts'
+import { requireHealthy } from '../../image/boot-test.ts'
+import { explainKeyChange, imageKey, isResolved } from '../../image/key.ts'
+import { packForCompute } from '../../image/pack.ts'
+import type { KeyInputs, PrivateIndex } from '../../image/types.ts'
+import { createQemuDriver } from '../../vm/qemu/driver.ts'
+import type { ImageParts } from '../kinds/image.ts'
+import type { BakeQueue } from './bake-queue.ts'
+import type { ImageSpecs } from './image-specs.ts'
+
+export interface ImagePartsOptions {
+  readonly home: KilnHome
+  readonly specs: ImageSpecs
+  readonly queue: BakeQueue
+  readonly index: PrivateIndex
+  /** Health path and port of images with a server. */
+  readonly health: (family: string) => { readonly path: string; readonly port: number } | undefined
+  /** Key inputs of the last bake of each family on this machine, to say what changed. */
+  readonly lastInputs: ReadonlyMap<string, KeyInputs>
+  readonly noCache?: boolean
+}
+
+/** A boot under emulation on a busy machine takes minutes. */
+const BOOT_TIMEOUT_MS = 10 * 60_000
+
+/** Makes the parts for one stack. */
+export function createImageParts(options: ImagePartsOptions): ImageParts {
+  const { home, specs, queue } = options
+  return {
+    keyOf(family, wheels) {
+      const key = imageKey(specs.spec(family, wheels), queue.lock())
+      return { key: key.key, resolved: isResolved(key.inputs) }
+    },
+    explain(family, wheels) {
+      const before = options.lastInputs.get(family)
+      return before === undefined ? [] : explainKeyChange(before, imageKey(specs.spec(family, wheels), queue.lock()).inputs)
+    },
+    async bake(family, wheels, progress, signal) {
+      const baked = await queue.bake(specs.spec(family, wheels), options.index, { progress, signal, noCache: options.noCache === true })
+      return { key: baked.key.key, digest: baked.digest, diskPath: baked.diskPath }
+    },
+    async withArchive(disk, signal, use) {
+      const folder = join(home.cache, 'archives')
+      await mkdir(folder, { recursive: true })
+      const path = join(folder, `${disk.key.slice(0, 16)}-${shortId()}.tar.gz`)
+      try {
+        await packForCompute(disk.diskPath, path, signal)
+        return await use(path)
+      } finally {
+        await rm(path, { force: true })
+      }
+    },
+    async upload(clients, bucket, name, path, signal) {
+      await uploadObject(clients, { bucket, name, file: path, contentType: 'application/gzip', signal })
+      return `https://storage.googleapis.com/${bucket}/${name}`
+    },
+    async bootTest(family, disk, progress, signal) {
+      progress.note('booting the image for its test')
+      const health = options.health(family)
+      const report = await requireHealthy({ home, driver: createQemuDriver({ home }), name: family, disk: disk.diskPath, timeoutMs: BOOT_TIMEOUT_MS, signal, ...(health === undefined ? {} : { health }) })
+      progress.note(`boot test passed: healthy after ${(report.bootMs / 1000).toFixed(1)} s`)
+    },
+  }
+}

@@ -1,0 +1,182 @@
+/** A stack, ready to be planned: config, running cloud, clients, baker, desired resources, engine. The one place where these are wired together. */
+import { resolve } from 'node:path'
+import { silentProgress } from '../../base/progress.ts'
+import { checksumFile } from '../../client/checksums.ts'
+import type { Clients } from '../../client/clients.ts'
+import { compileStack } from '../../compile/compile.ts'
+import { filesToRead } from '../../compile/facts.ts'
+import { loadStack } from '../../config/load.ts'
+import type { LoadedStack } from '../../config/load.ts'
+import { isServerImage } from '../../config/schema.images.ts'
+import type { Engine } from '../../engine/engine.ts'
+import { openInventory } from '../../engine/inventory.ts'
+import type { DesiredResource, EngineEvent } from '../../engine/types.ts'
+import type { KilnHome } from '../../host/home.ts'
+import { createBaker } from '../../image/baker.ts'
+import type { KeyInputs } from '../../image/types.ts'
+import { normalizeName, readProject, sourceDigest } from '../../image/python-project.ts'
+import { resourceKinds } from '../../resources/kinds.ts'
+import { serviceAccountEmail } from '../../resources/service-account/resource.ts'
+import { startCloud } from '../cloud/control.ts'
+import { imageKind } from '../kinds/image.ts'
+import { pythonPackageKind, repositoryUrl } from '../kinds/python-package.ts'
+import { openBakeQueue } from './bake-queue.ts'
+import type { BakeQueue } from './bake-queue.ts'
+import { accountToken, pocketClients } from './cloud-clients.ts'
+import { createImageParts } from './image-parts.ts'
+import { readImageSpecs } from './image-specs.ts'
+import type { ImageSpecs } from './image-specs.ts'
+import { readPackageMemo, writePackageMemo } from './package-memo.ts'
+
+export interface SessionOptions {
+  readonly home: KilnHome
+  /** Folder of kiln.config.ts. */
+  readonly dir: string
+  readonly signal: AbortSignal
+  readonly onEvent?: (event: EngineEvent) => void
+  readonly note: (text: string) => void
+  /** Bake every layer anew. */
+  readonly noCache?: boolean
+}
+
+export interface StackSession {
+  readonly home: KilnHome
+  readonly stack: LoadedStack
+  /** The project's id: the key of inventory and lease. */
+  readonly name: string
+  /** The pocket cloud's root URL. */
+  readonly url: string
+  readonly clients: Clients
+  readonly queue: BakeQueue
+  readonly specs: ImageSpecs
+  readonly engine: Engine<Clients>
+  readonly desired: readonly DesiredResource[]
+  readonly packageName: string | undefined
+  readonly packageVersion: string | undefined
+  close(): void
+}
+
+interface SourcePackage {
+  readonly name: string
+  readonly version: string
+  readonly digest: string
+  readonly builtSha256: string | undefined
+}
+
+/**
+ * Opens a stack on the pocket cloud, which is started if it does not run.
+ * @throws KilnError of the config, the package, the lock file or the cloud's start
+ */
+export async function openSession(options: SessionOptions): Promise<StackSession> {
+  const { home, signal } = options
+  const stack = await loadStack(options.dir)
+  const name = stack.config.project.id
+  const specs = await readImageSpecs(stack)
+  const baker = createBaker({ home })
+  const queue = await openBakeQueue(baker, stack.dir)
+  const source = await readSource(options, stack, specs, queue)
+  const { started, daemon } = await startCloud({ home })
+  if (started) options.note(`started the pocket cloud at ${daemon.url}`)
+  const clients = pocketClients(home, daemon.url)
+  const files = Object.fromEntries(await Promise.all(filesToRead(stack.config, stack.dir).map(async (path) => [path, { md5: (await checksumFile(path, signal)).md5 }] as const)))
+  const compiled = compileStack(stack.config, { stackDir: stack.dir, files, ...(source === undefined ? {} : { packageName: source.name }) })
+  const inventory = openInventory(home, name)
+  const repository = { project: name, location: stack.config.location.region, repository: stack.config.package.repository }
+  const sourceDir = resolve(stack.dir, stack.config.package.source)
+  const token = (role: string): (() => Promise<string>) => {
+    const account = accountWith(stack, role)
+    return account === undefined ? clients.accessToken : accountToken(clients, daemon.url, account)
+  }
+
+  const packageKind = pythonPackageKind({
+    wantedVersion: source?.version ?? '',
+    uploadToken: token('roles/artifactregistry.writer'),
+    async build(progress, buildSignal) {
+      const wheel = await queue.buildWheel(sourceDir, specs.builder(), { progress, signal: buildSignal })
+      await writePackageMemo(home, name, { sourceDigest: wheel.sourceDigest, name: wheel.name, version: wheel.version, sha256: wheel.sha256, fileName: wheel.fileName })
+      return wheel
+    },
+  })
+  const lastInputs = new Map<string, KeyInputs>()
+  for (const family of specs.families) {
+    const inputs = await baker.lastInputs(family)
+    if (inputs !== undefined) lastInputs.set(family, inputs)
+  }
+  const images = imageKind(
+    createImageParts({
+      home,
+      specs,
+      queue,
+      lastInputs,
+      ...(options.noCache === undefined ? {} : { noCache: options.noCache }),
+      health: (family) => healthOf(stack, family),
+      index: { url: clients.transport.url(`${repositoryUrl(repository)}simple/`), accessToken: token('roles/artifactregistry.reader') },
+    }),
+  )
+  return {
+    home,
+    stack,
+    name,
+    url: daemon.url,
+    clients,
+    queue,
+    specs,
+    packageName: source?.name,
+    packageVersion: source?.version,
+    desired: withSource(stack, compiled, source),
+    engine: {
+      stack: name,
+      kinds: [...[...resourceKinds.values()].map((entry) => entry.kind), packageKind, images],
+      clients,
+      inventory,
+      signal,
+      ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
+    },
+    close: () => inventory.close(),
+  }
+}
+
+/** What the source says it is. A version that only the build knows (PEP 621 `dynamic`) is asked of a build. */
+async function readSource(options: SessionOptions, stack: LoadedStack, specs: ImageSpecs, queue: BakeQueue): Promise<SourcePackage | undefined> {
+  const wanted = Object.values(stack.config.images).some((image) => isServerImage(image) && image.python.length > 0)
+  if (!wanted) return undefined
+  const source = resolve(stack.dir, stack.config.package.source)
+  const project = await readProject(source)
+  const digest = await sourceDigest(source)
+  const memo = await readPackageMemo(options.home, stack.config.project.id, digest)
+  if (memo !== undefined) return { name: memo.name, version: memo.version, digest, builtSha256: memo.sha256 }
+  if (project.name !== undefined && project.version !== undefined) return { name: normalizeName(project.name), version: project.version, digest, builtSha256: undefined }
+  options.note('building the wheel to learn its version')
+  const wheel = await queue.buildWheel(source, specs.builder(), { progress: silentProgress, signal: options.signal })
+  return { name: wheel.name, version: wheel.version, digest, builtSha256: wheel.sha256 }
+}
+
+/** Adds to the compiled resources what was read from the source, and the order that publishing and installing need. */
+function withSource(stack: LoadedStack, compiled: readonly DesiredResource[], source: SourcePackage | undefined): readonly DesiredResource[] {
+  if (source === undefined) return compiled.filter((resource) => resource.kind !== 'python-package')
+  const address = `python-package/${source.name}` as const
+  const access = compiled.filter((resource) => resource.kind === 'artifact-repository-iam-member' || resource.kind === 'service-account' || resource.address === 'service/iamcredentials.googleapis.com').map((resource) => resource.address)
+  return compiled.map((resource) => {
+    if (resource.kind === 'python-package') {
+      return { ...resource, props: { ...resource.props, name: source.name, version: source.version, sourceDigest: source.digest, builtSha256: source.builtSha256 }, dependsOn: [...resource.dependsOn, ...access] }
+    }
+    const image = resource.kind === 'image' ? stack.config.images[String(resource.props['family'])] : undefined
+    if (image === undefined || !isServerImage(image)) return resource
+    const wheels = image.python.includes(source.name)
+      ? [{ name: source.name, version: { $ref: address, attribute: 'version' }, fileName: { $ref: address, attribute: 'fileName' }, sha256: { $ref: address, attribute: 'sha256' } }]
+      : []
+    // The key of the image below is an input of this one's.
+    return { ...resource, props: { ...resource.props, wheels, below: { $ref: `image/${image.from}`, attribute: 'key' } }, dependsOn: [...resource.dependsOn, ...access] }
+  })
+}
+
+function healthOf(stack: LoadedStack, family: string): { readonly path: string; readonly port: number } | undefined {
+  const image = stack.config.images[family]
+  return image !== undefined && isServerImage(image) ? image.health : undefined
+}
+
+/** The e-mail of the first account of the config that has a role on the repository or the project. */
+function accountWith(stack: LoadedStack, role: string): string | undefined {
+  const found = Object.entries(stack.config.serviceAccounts).find(([, account]) => [...account.repositoryRoles, ...account.roles].includes(role))
+  return found === undefined ? undefined : serviceAccountEmail({ projectId: stack.config.project.id, accountId: found[0] })
+}
