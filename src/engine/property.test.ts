@@ -70,7 +70,10 @@ test('a healthy apply converges after any history of failures, and destroy leave
         let calls = 0
         cloud.onCall = () => {
           calls += 1
-          if (entry.failures.includes(calls)) throw new Error(`call ${calls} failed`)
+          if (entry.failures.includes(calls) && !entry.failAfter) throw new Error(`call ${calls} failed`)
+        }
+        cloud.onAnswer = () => {
+          if (entry.failures.includes(calls) && entry.failAfter) throw new Error(`the answer of call ${calls} was lost`)
         }
         const engine = fakeEngine(cloud, inventory)
         await planStack(engine, desired)
@@ -80,6 +83,7 @@ test('a healthy apply converges after any history of failures, and destroy leave
       }
 
       cloud.onCall = () => {}
+      cloud.onAnswer = () => {}
       const engine = fakeEngine(cloud, inventory)
       await applyPlan(engine, await planStack(engine, desired))
       const names = desired.map((resource) => String(resource.props['name']))
@@ -95,7 +99,7 @@ test('a healthy apply converges after any history of failures, and destroy leave
       expect([...cloud.things.keys()].toSorted()).toEqual(seeded.map((index) => `n${index}`).toSorted())
       expect(inventory.rows()).toEqual([])
     }),
-    { numRuns: 300 },
+    { numRuns: Number(process.env['KILN_PROPERTY_RUNS'] ?? 300) },
   )
 })
 
@@ -116,6 +120,6 @@ test('destroy goes from users to used in any graph', async () => {
       await destroyStack(engine)
       expect(cloud.things.size).toBe(0)
     }),
-    { numRuns: 150 },
+    { numRuns: Number(process.env['KILN_PROPERTY_RUNS'] ?? 150) },
   )
 })

@@ -28,8 +28,10 @@ export interface ThingProps {
 export class FakeCloud {
   readonly things = new Map<string, Thing>()
   readonly log: string[] = []
-  /** Throws to make a call fail. */
+  /** Throws to make a call fail before it had an effect. */
   onCall: (call: string) => void | Promise<void> = () => {}
+  /** Throws to lose the answer of a call that had its effect. */
+  onAnswer: (call: string) => void = () => {}
   private made = 0
 
   get writes(): readonly string[] {
@@ -52,6 +54,7 @@ export class FakeCloud {
     if (there !== undefined) return there
     const thing = { ...props, id: this.nextId(props.name) }
     this.things.set(props.name, thing)
+    this.onAnswer(`create ${props.name}`)
     return thing
   }
 
@@ -61,12 +64,14 @@ export class FakeCloud {
     if (there === undefined) throw new Error(`${props.name} is gone`)
     const thing = { ...there, value: props.value, links: props.links }
     this.things.set(props.name, thing)
+    this.onAnswer(`change ${props.name}`)
     return thing
   }
 
   async remove(name: string): Promise<void> {
     await this.call(`remove ${name}`)
     this.things.delete(name)
+    this.onAnswer(`remove ${name}`)
   }
 
   private async call(line: string): Promise<void> {
