@@ -9,7 +9,7 @@ import type { secretmanager_v1 } from '@googleapis/secretmanager/build/v1.js'
 import type { serviceusage_v1 } from '@googleapis/serviceusage/build/v1.js'
 import type { storage_v1 } from '@googleapis/storage/build/v1.js'
 import { setGlobalProxyFromEnv } from 'node:http'
-import { KilnError } from '../base/errors.ts'
+import { KilnError, describeError, systemErrorCode } from '../base/errors.ts'
 import { createArtifactRegistry } from './artifact-registry.ts'
 import type { ArtifactRegistry } from './artifact-registry.ts'
 import { createCloudBilling } from './cloud-billing.ts'
@@ -96,23 +96,21 @@ function givenCredentials(accessToken: (refused: boolean) => Promise<string>): C
 function defaultCredentials(): CredentialSource {
   const client = once(async () => {
     const { GoogleAuth } = await import('google-auth-library')
-    return await new GoogleAuth({ scopes: ['https://www.googleapis.com/auth/cloud-platform'] }).getClient()
+    // every call names its project; without one here the library asks Google for the credentials' own
+    return await new GoogleAuth({ scopes: ['https://www.googleapis.com/auth/cloud-platform'], projectId: 'unused' }).getClient()
   })
   async function loaded<T>(use: (auth: Awaited<ReturnType<typeof client>>) => Promise<T>): Promise<T> {
     try {
       return await use(await client())
     } catch (error) {
-      throw new KilnError('E_PERMISSION', 'there are no usable Google credentials on this machine', {
-        hint: 'run: gcloud auth application-default login',
-        cause: error,
-      })
+      throw credentialError(error)
     }
   }
   return {
     headers: (refused) =>
       loaded(async (auth) => {
         // a 401 means that the cached token was withdrawn
-        if (refused) auth.credentials = { ...auth.credentials, expiry_date: 1 }
+        if (refused) auth.setCredentials({ ...auth.credentials, expiry_date: 1 })
         return Object.fromEntries(await auth.getRequestHeaders())
       }),
     token: () =>
@@ -122,6 +120,20 @@ function defaultCredentials(): CredentialSource {
         return token
       }),
   }
+}
+
+function credentialError(error: unknown): KilnError {
+  const code = systemErrorCode(error)
+  if (code !== undefined && /^E[A-Z_]+$/.test(code)) {
+    return new KilnError('E_NETWORK', `Google's sign-in could not be reached: ${describeError(error)}`, {
+      hint: 'check the network, then run the same command again',
+      cause: error,
+    })
+  }
+  return new KilnError('E_PERMISSION', `there are no usable Google credentials on this machine: ${describeError(error)}`, {
+    hint: 'run: gcloud auth application-default login',
+    cause: error,
+  })
 }
 
 /** Node's fetch reads HTTPS_PROXY only when told. Only for Google: the pocket cloud is on the loopback. */

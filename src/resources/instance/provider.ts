@@ -1,7 +1,7 @@
 /** Virtual machines. https://cloud.google.com/compute/docs/reference/rest/v1/instances ; changes of a live one are in `provider.changes.ts`. */
 import type { compute_v1 } from '@googleapis/compute/build/v1.js'
 import type { Clients } from '../../client/clients.ts'
-import { call, isAbsent, isConflict, isGone } from '../../client/errors.ts'
+import { call, isAbsent, isConflict, isGone, isPreconditionFailed } from '../../client/errors.ts'
 import { lastSegment, waitForCompute } from '../../client/operations.ts'
 import type { KindContext, ResourceKind } from '../../engine/types.ts'
 import { compare, compareMaps, parseProps, part, resourcePath } from '../resource.ts'
@@ -11,6 +11,8 @@ import { InstanceProps } from './schema.ts'
 import type { InstanceAttributes } from './schema.ts'
 
 type Context = KindContext<Clients>
+
+const mostTries = 4
 
 export const instanceKind: ResourceKind<InstanceProps, InstanceAttributes, Clients> = {
   kind: instanceResource.kind,
@@ -53,8 +55,20 @@ export const instanceKind: ResourceKind<InstanceProps, InstanceAttributes, Clien
   },
 
   async update(context, props, observed, differences) {
-    await changeInstance(context, props, observed, differences)
-    return await read(context, instanceResource.identity(props))
+    const identity = instanceResource.identity(props)
+    let live = observed
+    let changes = differences
+    for (let count = 1; ; count += 1) {
+      try {
+        await changeInstance(context, props, live, changes)
+        return await read(context, identity)
+      } catch (error) {
+        // a fingerprint is old: somebody (`gcloud compute ssh` writes metadata) was faster, so look again and keep what they did
+        if (!isPreconditionFailed(error) || count >= mostTries) throw error
+        live = await read(context, identity)
+        changes = instanceKind.diff(props, live)
+      }
+    }
   },
 
   async remove(context, identity) {
