@@ -18,7 +18,7 @@ import { emptyLock } from './lock-file.ts'
 import { manifestText, readImage } from './manifest.ts'
 import { contentBytes, disk, diskSizeFor } from './steps/disk.ts'
 import { pipWheelFiles, serverRoot } from './steps/server-root.ts'
-import type { BakedImage, BaseImageSpec, ImageKey, ImageSpec, KeyChanges, LockFile, LockedImage, LockedWheel, PrivateIndex, ServerImageSpec } from './types.ts'
+import type { BakedImage, BaseImageSpec, ImageKey, ImageSpec, KeyChanges, KeyInputs, LockFile, LockedImage, LockedWheel, PrivateIndex, ServerImageSpec } from './types.ts'
 import { buildWheel } from './wheel.ts'
 import type { BuildWheelOptions, BuiltWheel } from './wheel.ts'
 
@@ -54,6 +54,8 @@ export interface BakePlan extends ImageKey {
 export interface Baker {
   /** What a bake would do, without doing it. Milliseconds. */
   plan(spec: ImageSpec, lock?: LockFile): Promise<BakePlan>
+  /** The key inputs of the last bake of an image on this machine, to explain a change with. */
+  lastInputs(name: string): Promise<KeyInputs | undefined>
   /**
    * Makes the image, or finds it in the cache.
    * @throws KilnError E_TOOL_MISSING, E_NETWORK, E_DISK_FULL, E_LOCK_STALE, E_BAKE, E_PERMISSION, E_CANCELLED.
@@ -75,6 +77,7 @@ export function createBaker(options: BakerOptions): Baker {
       const cached = resolved && (await readImage(store.path('images', key.key))) !== undefined
       return { ...key, resolved, cached, changes: await changesSinceLast(store, spec.name, key) }
     },
+    lastInputs: (name) => readLatest(store, name),
     bake: (spec, bakeOptions = {}) => bake(store, spec, { ...bakeOptions, progress: bakeOptions.progress ?? options.progress ?? silentProgress }),
     buildWheel: (wheelOptions) => buildWheel(store, { ...wheelOptions, progress: wheelOptions.progress ?? options.progress ?? silentProgress }),
   }
@@ -183,10 +186,15 @@ function latestPath(store: CacheStore, name: string): string {
   return join(store.root, 'latest', `${encodeURIComponent(name)}.json`)
 }
 
-async function changesSinceLast(store: CacheStore, name: string, key: ImageKey): Promise<KeyChanges> {
-  if ((await readTextIfExists(latestPath(store, name))) === undefined) return []
+async function readLatest(store: CacheStore, name: string): Promise<KeyInputs | undefined> {
+  if ((await readTextIfExists(latestPath(store, name))) === undefined) return undefined
   const latest = Latest.safeParse(await readJsonFile(latestPath(store, name)))
-  return latest.success ? explainKeyChange(latest.data.inputs, key.inputs) : []
+  return latest.success ? latest.data.inputs : undefined
+}
+
+async function changesSinceLast(store: CacheStore, name: string, key: ImageKey): Promise<KeyChanges> {
+  const before = await readLatest(store, name)
+  return before === undefined ? [] : explainKeyChange(before, key.inputs)
 }
 
 async function rememberLatest(store: CacheStore, name: string, key: ImageKey): Promise<void> {

@@ -56,6 +56,8 @@ async function addFolder(hash: ReturnType<typeof createHash>, root: string, fold
 
 export interface ProjectFacts {
   readonly name: string | undefined
+  /** Undefined when only the build knows it (`dynamic`, PEP 621). */
+  readonly version: string | undefined
   /** Debian packages to install beside setuptools. */
   readonly backends: readonly string[]
 }
@@ -85,7 +87,7 @@ export async function readProject(source: string): Promise<ProjectFacts> {
     if (debian === undefined) throw new KilnError('E_PACKAGE_INVALID', `${join(source, 'pyproject.toml')} needs ${requirement} to build, which Kiln does not bring`, { hint: `use one of: setuptools, ${Object.keys(backendPackages).join(', ')}` })
     backends.push(debian)
   }
-  return { name, backends: backends.sort() }
+  return { name, version: stringValue(project, 'version'), backends: backends.sort() }
 }
 
 export interface WheelFacts {
