@@ -28,6 +28,7 @@ interface Origin {
 declare module 'fastify' {
   interface FastifyContextConfig {
     raw?: boolean
+    basicAuth?: boolean
   }
 }
 
@@ -182,7 +183,7 @@ function addRoute(scope: FastifyInstance, kernel: Kernel, room: Room, route: Any
   scope.route({
     method: route.method,
     url: route.path,
-    config: { raw: route.raw === true },
+    config: { raw: route.raw === true, basicAuth: route.basicAuth === true },
     handler: async (request, reply) => {
       const origin = origins.get(request.raw)
       if (origin === undefined) throw new ApiError('NOT_FOUND', 'Not found.')
@@ -255,12 +256,19 @@ function sendError(kernel: Kernel, error: unknown, request: FastifyRequest, repl
   if (apiError.httpStatus === 500) kernel.log.error({ err: error, method: request.method, url: request.url.split('?')[0] }, 'a request failed unexpectedly')
   // The rest of an unread body is not worth reading: the connection ends after the answer.
   if (!request.raw.complete) void reply.header('connection', 'close')
+  // pip and twine show the reason phrase and not the body.
+  if (request.routeOptions.config.basicAuth === true) reply.raw.statusMessage = toReasonPhrase(apiError.message)
   void reply.removeHeader('content-length').removeHeader('content-encoding').removeHeader('etag')
   return reply
     .code(apiError.httpStatus)
     .headers(apiError.headers)
     .type('application/json; charset=UTF-8')
     .send(JSON.stringify(apiError.toBody(), null, 2))
+}
+
+/** A status line holds printable ASCII only, and clients bound its length. */
+function toReasonPhrase(message: string): string {
+  return message.replace(/[^ -~]+/g, ' ').slice(0, 500)
 }
 
 function toApiError(error: unknown): ApiError {

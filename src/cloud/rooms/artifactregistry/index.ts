@@ -2,9 +2,12 @@
 import { GIB } from '../../../base/units.ts'
 import type { Room } from '../../kernel/room.ts'
 import { controlRoutes } from './routes.ts'
+import { packageRoutes } from './routes.packages.ts'
 import { pythonRoutes } from './routes.python.ts'
 import { createFileService } from './service.files.ts'
 import { createIndexService } from './service.index.ts'
+import { createArtifactOperations } from './service.operations.ts'
+import { createPackageService } from './service.packages.ts'
 import { createRepositoryService } from './service.repositories.ts'
 import { artifactRegistryMigrations, createStore } from './store.ts'
 
@@ -24,10 +27,13 @@ export function createArtifactRegistryRoom(options: ArtifactRegistryOptions = {}
     migrations: artifactRegistryMigrations,
     routes(kernel) {
       const store = createStore(kernel.database)
-      const repositories = createRepositoryService(kernel, store)
+      const operations = createArtifactOperations(kernel)
+      const repositories = createRepositoryService(kernel, store, operations)
       const files = createFileService(kernel, store)
+      const packages = createPackageService({ kernel, store, files, repositories, operations })
       return [
         ...controlRoutes(kernel, repositories),
+        ...packageRoutes(kernel, repositories, packages),
         ...pythonRoutes({ kernel, repositories, files, index: createIndexService(store), maxUploadBytes: options.maxUploadBytes ?? 4 * GIB }),
       ]
     },

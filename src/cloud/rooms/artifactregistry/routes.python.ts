@@ -2,19 +2,20 @@
  * The Python data plane on `LOCATION-python.pkg.dev`: uploads, the simple index, files.
  * https://cloud.google.com/artifact-registry/docs/python/store-python
  */
-import { ApiError, notFound } from '../../kernel/api-error.ts'
+import { notFound } from '../../kernel/api-error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Target } from '../../kernel/policy.ts'
 import type { AnyRoute, RouteRequest } from '../../kernel/room.ts'
 import { normalizeName } from './python/names.ts'
 import { indexTypes, negotiate } from './python/negotiate.ts'
 import type { Negotiated } from './python/negotiate.ts'
-import { matchesEtag, parseRange } from './python/ranges.ts'
+import { matchesEtag } from './python/ranges.ts'
+import { sendFile } from './python/send-file.ts'
 import { readUploadForm } from './python/upload-form.ts'
 import type { FileService } from './service.files.ts'
 import type { IndexPage, IndexService } from './service.index.ts'
 import type { RepositoryPath, RepositoryService } from './service.repositories.ts'
-import type { FileRecord, RepositoryRecord } from './store.ts'
+import type { RepositoryRecord } from './store.ts'
 
 export interface PythonRoutesDeps {
   readonly kernel: Kernel
@@ -79,12 +80,14 @@ export function pythonRoutes(deps: PythonRoutesDeps): readonly AnyRoute[] {
     const isMetadata = asked.endsWith(METADATA_SUFFIX)
     const record = files.get(repository, isMetadata ? asked.slice(0, -METADATA_SUFFIX.length) : asked)
     if (record.package !== packageName) throw notFound(`Requested entity was not found: the package ${JSON.stringify(packageName)} has no file ${JSON.stringify(asked)}.`)
+    const modifiedTime = record.uploadTime
     if (!isMetadata)
-      return sendFile(request, record, { sha256: record.sha256, sizeBytes: record.sizeBytes, type: 'application/octet-stream' }, (range) => kernel.blobs.read(record.sha256, range))
+      return sendFile(request, { sha256: record.sha256, sizeBytes: record.sizeBytes, type: 'application/octet-stream', modifiedTime }, (range) =>
+        kernel.blobs.read(record.sha256, range),
+      )
     const bytes = Buffer.from(files.metadata(repository, record.filename))
-    return sendFile(request, record, { sha256: record.metadataSha256 ?? '', sizeBytes: bytes.length, type: 'text/plain; charset=utf-8' }, (range) =>
-      range === undefined ? bytes : bytes.subarray(range.start, range.end + 1),
-    )
+    const content = { sha256: record.metadataSha256 ?? '', sizeBytes: bytes.length, type: 'text/plain; charset=utf-8', modifiedTime }
+    return sendFile(request, content, (range) => (range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)))
   }
 
   const download = { host: 'python', permission: 'artifactregistry.repositories.downloadArtifacts', target, basicAuth: true } as const
@@ -127,39 +130,4 @@ function answerPage(request: RouteRequest, make: (chosen: Negotiated) => IndexPa
   void reply.header('etag', page.etag).header('cache-control', 'private, no-cache').type(chosen.contentType)
   if (matchesEtag(headers['if-none-match'], page.etag)) return reply.code(304).send()
   return reply.header('content-length', page.body.length).send(reply.request.method === 'HEAD' ? '' : page.body)
-}
-
-interface Content {
-  readonly sha256: string
-  readonly sizeBytes: number
-  readonly type: string
-}
-
-function sendFile(request: RouteRequest, record: FileRecord, content: Content, read: (range?: { readonly start: number; readonly end: number }) => unknown): unknown {
-  const { reply, headers } = request
-  const etag = `"${content.sha256}"`
-  const lastModified = new Date(record.uploadTime).toUTCString()
-  void reply
-    .headers({
-      etag,
-      'last-modified': lastModified,
-      'accept-ranges': 'bytes',
-      'cache-control': 'private, max-age=31536000, immutable',
-      vary: 'Authorization',
-      'x-content-type-options': 'nosniff',
-    })
-    .type(content.type)
-  if (matchesEtag(headers['if-none-match'], etag)) return reply.code(304).send()
-  const ifRange = headers['if-range']
-  const isHead = reply.request.method === 'HEAD'
-  const range = isHead || (ifRange !== undefined && ifRange !== etag && ifRange !== lastModified) ? parseRange(undefined, 0) : parseRange(headers.range, content.sizeBytes)
-  if (range.kind === 'unsatisfiable') {
-    void reply.removeHeader('cache-control')
-    throw new ApiError('RANGE_NOT_SATISFIABLE', `The range ${headers.range} lies outside of the file, which has ${content.sizeBytes} bytes.`, {
-      headers: { 'content-range': `bytes */${content.sizeBytes}` },
-    })
-  }
-  if (range.kind === 'whole') return reply.header('content-length', content.sizeBytes).send(isHead ? '' : read())
-  void reply.code(206).headers({ 'content-range': `bytes ${range.start}-${range.end}/${content.sizeBytes}`, 'content-length': range.end - range.start + 1 })
-  return reply.send(read(range))
 }

@@ -15,7 +15,8 @@ export const LOCATION_PATH = '/v1/projects/:project/locations/:location'
 export const REPOSITORY_PATH = `${LOCATION_PATH}/repositories/:repository`
 const REPOSITORY_VERB_PATH = `${LOCATION_PATH}/repositories/:repository(^[^:/]+)`
 
-const METADATA = { '@type': 'type.googleapis.com/google.devtools.artifactregistry.v1.OperationMetadata' }
+/** Every operation of this service carries this. */
+export const OPERATION_METADATA = { '@type': 'type.googleapis.com/google.devtools.artifactregistry.v1.OperationMetadata' }
 
 /** The repository that a request of the control plane is about. */
 export function repositoryPath(request: RouteRequest): RepositoryPath {
@@ -36,7 +37,7 @@ export function controlRoutes(kernel: Kernel, repositories: RepositoryService): 
   }
 
   function renderOperation(operation: Operation): Record<string, unknown> {
-    return toLongRunning(operation, `projects/${operation.projectId}/${operation.scope}/operations/`, METADATA)
+    return toLongRunning(operation, `projects/${operation.projectId}/${operation.scope}/operations/`, OPERATION_METADATA)
   }
 
   function renderLocation(request: RouteRequest, locationId: string): Record<string, unknown> {

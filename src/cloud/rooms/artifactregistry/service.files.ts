@@ -25,8 +25,8 @@ export interface FileService {
   get(repository: RepositoryRecord, filename: string): FileRecord
   /** The METADATA bytes of a wheel. @throws ApiError 404 */
   metadata(repository: RepositoryRecord, filename: string): Uint8Array
-  /** Removes the files that `select` picks from one package; an emptied package goes too. @throws ApiError 404 when none was picked */
-  remove(repository: RepositoryRecord, name: string, select: (file: FileRecord) => boolean): Promise<void>
+  /** Inside the caller's transaction: forgets these files; an emptied package goes too. The space is given back by `blobs.collect`. */
+  remove(repository: RepositoryRecord, chosen: readonly FileRecord[]): void
 }
 
 /** Above this size BLAKE2b, which runs in JavaScript here, is only computed when the form brings no SHA-256. */
@@ -83,19 +83,15 @@ export function createFileService(kernel: Kernel, store: ArtifactStore): FileSer
       if (bytes === undefined) throw notFound(`Requested entity was not found: there is no metadata file for ${JSON.stringify(filename)}.`)
       return bytes
     },
-    async remove(repository, name, select) {
-      database.transaction(() => {
-        const files = store.filesOfPackage(repository.uid, name)
-        const chosen = files.filter(select)
-        if (chosen.length === 0) throw notFound(`Requested entity was not found in the package ${JSON.stringify(name)}.`)
-        for (const file of chosen) {
-          blobs.release(blobOwner(repository.uid, file.filename))
-          store.deleteFile(repository.uid, file.filename)
-        }
-        store.touchPackage(repository.uid, name, new Date().toISOString())
-        if (chosen.length === files.length) store.deletePackage(repository.uid, name)
-      })
-      await blobs.collect()
+    remove(repository, chosen) {
+      for (const file of chosen) {
+        blobs.release(blobOwner(repository.uid, file.filename))
+        store.deleteFile(repository.uid, file.filename)
+      }
+      for (const name of new Set(chosen.map((file) => file.package))) {
+        if (store.filesOfPackage(repository.uid, name).length === 0) store.deletePackage(repository.uid, name)
+        else store.touchPackage(repository.uid, name, new Date().toISOString())
+      }
     },
   }
 }

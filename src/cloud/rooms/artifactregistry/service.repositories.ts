@@ -5,6 +5,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { Operation } from '../../kernel/operations.ts'
 import type { Principal } from '../../kernel/principal.ts'
 import type { Repository } from './schema.ts'
+import type { ArtifactOperations } from './service.operations.ts'
 import type { ArtifactStore, RepositoryRecord, RepositorySettings } from './store.ts'
 
 /** Where something is; the project is an id or a number as the caller wrote it. */
@@ -14,12 +15,10 @@ export interface RepositoryPath {
   readonly repository: string
 }
 
-export const CREATE_TYPE = 'google.devtools.artifactregistry.v1.CreateRepository'
-export const DELETE_TYPE = 'google.devtools.artifactregistry.v1.DeleteRepository'
-
 export interface RepositoryService {
   /** `projects/P/locations/L/repositories/R` with the project's id: the name of its IAM policy. */
   resourceName(path: RepositoryPath): string
+  nameOf(record: RepositoryRecord): string
   /** @throws ApiError 404 */
   get(path: RepositoryPath): RepositoryRecord
   list(project: string, location: string): readonly RepositoryRecord[]
@@ -36,7 +35,7 @@ export interface RepositoryService {
 const settingNames = ['description', 'labels', 'cleanupPolicies', 'cleanupPolicyDryRun'] as const
 const ownedByServer = new Set(['name', 'createTime', 'updateTime', 'sizeBytes', 'registryUri'])
 
-export function createRepositoryService(kernel: Kernel, store: ArtifactStore): RepositoryService {
+export function createRepositoryService(kernel: Kernel, store: ArtifactStore, operations: ArtifactOperations): RepositoryService {
   function projectId(project: string): string {
     return kernel.projects.find(project)?.projectId ?? project
   }
@@ -51,39 +50,23 @@ export function createRepositoryService(kernel: Kernel, store: ArtifactStore): R
     return record
   }
 
+  function nameOf(record: RepositoryRecord): string {
+    return `projects/${record.projectId}/locations/${record.location}/repositories/${record.repositoryId}`
+  }
+
   function render(record: RepositoryRecord): Record<string, unknown> {
     const { uid: _uid, projectId: project, location, repositoryId, ...rest } = record
     return {
-      name: `projects/${project}/locations/${location}/repositories/${repositoryId}`,
+      name: nameOf(record),
       ...rest,
       sizeBytes: String(store.sizeBytes(record.uid)),
       registryUri: `${location}-python.pkg.dev/${project}/${repositoryId}`,
     }
   }
 
-  kernel.operations.register('artifactregistry', CREATE_TYPE, async (args: { repository: Record<string, unknown> }) => ({
-    '@type': 'type.googleapis.com/google.devtools.artifactregistry.v1.Repository',
-    ...args.repository,
-  }))
-  kernel.operations.register('artifactregistry', DELETE_TYPE, async () => {
-    await kernel.blobs.collect()
-    return { '@type': 'type.googleapis.com/google.protobuf.Empty' }
-  })
-
-  function start(type: string, record: RepositoryRecord, principal: Principal, args: unknown): Operation {
-    return kernel.operations.start({
-      room: 'artifactregistry',
-      type,
-      projectId: record.projectId,
-      scope: `locations/${record.location}`,
-      target: `locations/${record.location}/repositories/${record.repositoryId}`,
-      principal,
-      args,
-    })
-  }
-
   return {
     resourceName,
+    nameOf,
     get,
     list: (project, location) => store.repositories(projectId(project), location),
     create(path, body, principal) {
@@ -103,7 +86,7 @@ export function createRepositoryService(kernel: Kernel, store: ArtifactStore): R
       return kernel.database.transaction(() => {
         if (store.findRepository(record.projectId, record.location, record.repositoryId) !== undefined) throw alreadyExists(`the repository already exists: ${resourceName(path)}`)
         store.insertRepository(record)
-        return start(CREATE_TYPE, record, principal, { repository: render(record) })
+        return operations.created(record, principal, render(record))
       })
     },
     patch(path, body, updateMask) {
@@ -132,7 +115,7 @@ export function createRepositoryService(kernel: Kernel, store: ArtifactStore): R
         for (const file of store.files(record.uid)) kernel.blobs.release(blobOwner(record.uid, file.filename))
         store.deleteRepository(record.uid)
         kernel.policies.remove(resourceName(path))
-        return start(DELETE_TYPE, record, principal, { uid: record.uid })
+        return operations.deleted('Repository', record, principal, '')
       })
     },
     render,
