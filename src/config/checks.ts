@@ -34,7 +34,9 @@ function addImage(config: Pick<StackConfig, 'images'>, name: string, chain: read
   const start = chain.indexOf(name)
   if (start >= 0) {
     const circle = [...chain.slice(start), name]
-    throw new KilnError('E_CONFIG_CYCLE', `images.${name}.from: the images are made from each other in a circle: ${circle.join(' -> ')}`, { hint: 'one of them must start from a Debian suite: { debian: "bookworm" }' })
+    throw new KilnError('E_CONFIG_CYCLE', `images.${name}.from: the images are made from each other in a circle: ${circle.join(' -> ')}`, {
+      hint: 'one of them must start from a Debian suite: { debian: "bookworm" }',
+    })
   }
   const image = config.images[name]
   if (image !== undefined && isServerImage(image)) addImage(config, image.from, [...chain, name], order)
@@ -70,7 +72,11 @@ function machineProblems(config: StackConfig): readonly Problem[] {
     if (machine === undefined) continue
     const image = config.images[machine.image]
     if (image === undefined) problems.push({ path: [key, 'image'], message: unknownName('an image of this config', machine.image, serverImages) })
-    else if (!isServerImage(image)) problems.push({ path: [key, 'image'], message: `"${machine.image}" has no server in it; expected an image that is made with "from"${serverImages.length === 0 ? '' : `: ${serverImages.join(', ')}`}` })
+    else if (!isServerImage(image))
+      problems.push({
+        path: [key, 'image'],
+        message: `"${machine.image}" has no server in it; expected an image that is made with "from"${serverImages.length === 0 ? '' : `: ${serverImages.join(', ')}`}`,
+      })
     const accounts = Object.keys(config.serviceAccounts)
     if (machine.serviceAccount !== undefined && !accounts.includes(machine.serviceAccount)) {
       problems.push({ path: [key, 'serviceAccount'], message: unknownName('an account of `serviceAccounts`', machine.serviceAccount, accounts) })
@@ -88,4 +94,3 @@ function unknownName(what: string, name: string, known: readonly string[]): stri
   const help = near === undefined ? (known.length === 0 ? '' : `; there ${known.length === 1 ? 'is' : 'are'} ${known.join(', ')}`) : `; did you mean "${near}"?`
   return `expected ${what}, got "${name}"${help}`
 }
-

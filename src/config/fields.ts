@@ -66,19 +66,27 @@ export const ResourceName = text('a name of 1 to 63 lower-case letters, digits a
 /** https://cloud.google.com/iam/docs/service-accounts-create */
 export const AccountName = text('a service account name (6 to 30 lower-case letters, digits and hyphens, first a letter, last no hyphen)', /^[a-z][a-z0-9-]{4,28}[a-z0-9]$/)
 
-export const RoleName = text('a role such as roles/artifactregistry.reader', /^(roles\/[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+)*|(projects|organizations)\/[a-z0-9.:-]+\/roles\/[A-Za-z0-9_.]{3,64})$/)
+export const RoleName = text(
+  'a role such as roles/artifactregistry.reader',
+  /^(roles\/[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+)*|(projects|organizations)\/[a-z0-9.:-]+\/roles\/[A-Za-z0-9_.]{3,64})$/,
+)
 
 const bucketName = 'a bucket name (3 to 63 lower-case letters, digits, hyphens, underscores and dots; not like an IP address, not starting with goog)'
 /** https://cloud.google.com/storage/docs/buckets#naming */
-export const BucketName = text(bucketName, /^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/).refine((name) => !/^\d+\.\d+\.\d+\.\d+$/.test(name) && !name.startsWith('goog') && !name.includes('google') && !/\.\.|-\.|\.-/.test(name), {
-  error: expected(bucketName),
-})
+export const BucketName = text(bucketName, /^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/).refine(
+  (name) => !/^\d+\.\d+\.\d+\.\d+$/.test(name) && !name.startsWith('goog') && !name.includes('google') && !/\.\.|-\.|\.-/.test(name),
+  {
+    error: expected(bucketName),
+  },
+)
 
 const objectName = 'an object name (1 to 1024 bytes of UTF-8 without line ends; not "." or ".."; not under .well-known/acme-challenge/)'
 /** https://cloud.google.com/storage/docs/objects#naming */
 export const ObjectName = z
   .string({ error: expected(objectName) })
-  .refine((name) => name !== '' && Buffer.byteLength(name) <= 1024 && !/[\r\n]/.test(name) && name !== '.' && name !== '..' && !name.startsWith('.well-known/acme-challenge/'), { error: expected(objectName) })
+  .refine((name) => name !== '' && Buffer.byteLength(name) <= 1024 && !/[\r\n]/.test(name) && name !== '.' && name !== '..' && !name.startsWith('.well-known/acme-challenge/'), {
+    error: expected(objectName),
+  })
 
 export const DebianPackage = text('a Debian package name', /^[a-z0-9][a-z0-9+.-]+$/)
 
@@ -91,9 +99,12 @@ const imagePath = 'an absolute path in the image, without "..", "//" or a slash 
 export const ImagePath = text(imagePath, /^(\/[^/\0\s]+)+$/).refine((path) => !path.split('/').some((part) => part === '.' || part === '..'), { error: expected(imagePath) })
 
 /** The form that Debian's adduser takes. */
-export const UserName = text('a Linux account name (lower-case letters, digits, - and _; first a letter or _; up to 31)', /^[a-z_][a-z0-9_-]{0,30}$/).refine((name) => name !== 'root', {
-  error: 'the server may not run as root; choose another account name',
-})
+export const UserName = text('a Linux account name (lower-case letters, digits, - and _; first a letter or _; up to 31)', /^[a-z_][a-z0-9_-]{0,30}$/).refine(
+  (name) => name !== 'root',
+  {
+    error: 'the server may not run as root; choose another account name',
+  },
+)
 
 export const UrlPath = text('a path that starts with / and has no spaces', /^\/[\x21-\x7e]*$/)
 
@@ -103,7 +114,13 @@ export const VariableName = text('the name of an environment variable', /^[A-Za-
 
 export const VariableValue = text('a text without line ends', /^[^\0\r\n]*$/)
 
-export const MachineType = text('a machine type such as e2-small, n2-standard-4 or e2-custom-2-4096', /^(?:[a-z][a-z0-9]{1,4}-)?(?:custom-\d+-\d+(?:-ext)?|(?:micro|small|medium|standard|highmem|highcpu|ultramem|megamem|hypermem|highgpu|ultragpu|megagpu|edgegpu|maxgpu)(?:-\d+)?(?:t|g)?(?:-[a-z0-9]+)*)$/)
+const customShape = String.raw`custom-\d+-\d+(-ext)?`
+const namedShape = String.raw`(micro|small|medium|standard|highmem|highcpu|ultramem|megamem|hypermem|highgpu|ultragpu|megagpu|edgegpu|maxgpu)(-\d+)?[tg]?(-[a-z0-9]+)*`
+/** https://cloud.google.com/compute/docs/machine-resource: FAMILY-SHAPE, or a custom shape, of which the family N1 has no prefix. */
+export const MachineType = text(
+  'a machine type such as e2-small, n2-standard-4 or e2-custom-2-4096',
+  new RegExp(`^(${customShape}|[a-z][a-z0-9]{1,4}-(${customShape}|${namedShape}))$`),
+)
 
 /** https://cloud.google.com/compute/docs/metadata/setting-custom-metadata */
 export const MetadataKey = text('a metadata key (1 to 128 letters, digits, - and _)', /^[A-Za-z0-9_-]{1,128}$/)

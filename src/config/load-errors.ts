@@ -13,7 +13,7 @@ interface Place {
 /** @param marker the query key that loads carry; it is not shown to the user. */
 export async function explainLoadError(error: unknown, configFile: string, marker: string): Promise<KilnError> {
   if (isKilnError(error)) return error
-  const message = error instanceof Error ? error.message.split('\n')[0] ?? '' : String(error)
+  const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
   const clean = message.replaceAll(new RegExp(`\\?${marker}=\\d+`, 'g'), '')
   const stack = (error instanceof Error ? (error.stack ?? '') : '').replaceAll(new RegExp(`\\?${marker}=\\d+`, 'g'), '')
   if (error instanceof SyntaxError) {
@@ -27,11 +27,15 @@ export async function explainLoadError(error: unknown, configFile: string, marke
   }
   const place = runtimePlace(stack)
   const where = place === undefined ? configFile : `${place.file}:${place.line}:${place.column}`
-  return new KilnError('E_CONFIG_SYNTAX', `${where}: the config failed while it was loaded: ${clean}`, { cause: error, ...(place === undefined ? {} : { detail: codeFrame(place) }) })
+  return new KilnError('E_CONFIG_SYNTAX', `${where}: the config failed while it was loaded: ${clean}`, {
+    cause: error,
+    ...(place === undefined ? {} : { detail: codeFrame(place) }),
+  })
 }
 
 function syntaxHint(error: SyntaxError): string {
-  if (systemErrorCode(error) === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') return 'Node runs the config as it is, so only TypeScript that can be erased is allowed: no enum, namespace or parameter property'
+  if (systemErrorCode(error) === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX')
+    return 'Node runs the config as it is, so only TypeScript that can be erased is allowed: no enum, namespace or parameter property'
   return 'correct the file and run the same command again; nothing was changed'
 }
 

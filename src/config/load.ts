@@ -37,11 +37,18 @@ export async function loadStack(dir: string): Promise<LoadedStack> {
 }
 
 async function requireConfigFile(folder: string, file: string): Promise<void> {
-  const kind = await stat(file).then((entry) => (entry.isFile() ? 'file' : 'other'), () => 'none')
+  const kind = await stat(file).then(
+    (entry) => (entry.isFile() ? 'file' : 'other'),
+    () => 'none',
+  )
   if (kind === 'file') return
-  const isFolder = await stat(folder).then((entry) => entry.isDirectory(), () => false)
+  const isFolder = await stat(folder).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  )
   const why = isFolder ? `there is no ${configFileName} in ${folder}` : `${folder} is not a folder`
-  const named = basename(folder) === configFileName ? 'name the folder, not the file' : 'run this in the folder of a stack, or name it with --stack DIR; examples/moshi is a complete one'
+  const named =
+    basename(folder) === configFileName ? 'name the folder, not the file' : 'run this in the folder of a stack, or name it with --stack DIR; examples/moshi is a complete one'
   throw new KilnError('E_CONFIG_NOT_FOUND', why, { hint: named })
 }
 

@@ -16,7 +16,10 @@ export async function localPathProblems(config: StackConfig, dir: string): Promi
   const problems: Problem[] = []
   for (const named of namedPaths(config)) {
     const full = resolve(dir, named.local)
-    const found = await stat(full).then((entry) => (entry.isDirectory() ? 'folder' : 'file'), () => undefined)
+    const found = await stat(full).then(
+      (entry) => (entry.isDirectory() ? 'folder' : 'file'),
+      () => undefined,
+    )
     if (found === named.want) continue
     problems.push({ path: named.path, message: found === undefined ? `there is no ${named.want} ${full}` : `expected a ${named.want}, but ${full} is a ${found}` })
   }

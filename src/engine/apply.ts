@@ -42,7 +42,11 @@ export class ApplyError extends KilnError {
   constructor(failures: readonly ApplyFailure[], skipped: readonly Address[], total: number) {
     const lines = failures.map((failure) => `${failure.address}: ${describeError(failure.error)}`)
     const only = failures.length === 1 ? failures[0]?.error : undefined
-    const detail = [...(only instanceof KilnError && only.detail !== undefined ? [only.detail] : []), ...(lines.length > 1 ? lines : []), ...(skipped.length > 0 ? [`not tried, since they depend on it: ${skipped.join(', ')}`] : [])].join('\n')
+    const detail = [
+      ...(only instanceof KilnError && only.detail !== undefined ? [only.detail] : []),
+      ...(lines.length > 1 ? lines : []),
+      ...(skipped.length > 0 ? [`not tried, since they depend on it: ${skipped.join(', ')}`] : []),
+    ].join('\n')
     const hint = only instanceof KilnError && only.hint !== undefined ? only.hint : 'correct the cause and run the same command again; it goes on where this one stopped'
     super('E_APPLY', lines.length === 1 ? (lines[0] ?? '') : `${failures.length} of ${total} changes failed; the first: ${lines[0] ?? ''}`, {
       hint,
@@ -75,7 +79,12 @@ export async function applyPlan<Clients>(engine: Engine<Clients>, planned: Plann
   // Things replaced create-first go last, so that everything that used them has moved on.
   const usersDone = (original: Address): boolean => [...usersOf(nodes, original)].every((address) => first.get(address)?.status === 'done')
   const leftovers = run.aside.filter((entry) => usersDone(entry.original)).flatMap((entry) => engine.inventory.get(entry.address) ?? [])
-  const tasks = leftovers.map((row) => ({ address: row.address, kind: row.kind, after: [], action: row.made && kindOf(engine, row.kind, row.address).keepOnDestroy !== true ? ('delete' as const) : ('forget' as const) }))
+  const tasks = leftovers.map((row) => ({
+    address: row.address,
+    kind: row.kind,
+    after: [],
+    action: row.made && kindOf(engine, row.kind, row.address).keepOnDestroy !== true ? ('delete' as const) : ('forget' as const),
+  }))
   const second = await runTasks(tasks, scheduleOptions(engine), (task) => timed(run, task.address, task.action, () => removeRow(engine, task.address)))
   finish(engine, new Map([...first, ...second]))
   return { applied: run.applied, changes: run.applied.filter((entry) => entry.action !== 'noop' && entry.action !== 'forget').length, attributes: run.attributes }

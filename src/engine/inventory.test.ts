@@ -73,7 +73,10 @@ test('a holder in another process is named; when it is killed the lease is free 
       child.stdout.once('data', () => resolve())
       child.once('exit', () => reject(new Error('the holder ended early')))
     })
-    await expect(acquireLease(home, 'moshi-3', 'up')).rejects.toMatchObject({ code: 'E_LOCKED', message: expect.stringMatching(new RegExp(`kiln bake.* pid ${child.pid}\\) since 20`.replace(' pid', '.*pid'))) })
+    await expect(acquireLease(home, 'moshi-3', 'up')).rejects.toMatchObject({
+      code: 'E_LOCKED',
+      message: expect.stringMatching(new RegExp(`kiln bake.* pid ${child.pid}\\) since 20`.replace(' pid', '.*pid'))),
+    })
   } finally {
     child.kill('SIGKILL')
     await ended

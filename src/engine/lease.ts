@@ -87,6 +87,9 @@ async function readHolder(path: string): Promise<LeaseHolder | undefined> {
 }
 
 function lockedBy(stack: string, holder: LeaseHolder | undefined): KilnError {
-  const who = holder === undefined ? 'another Kiln process that has only just begun' : `\`kiln ${holder.verb}\` of ${holder.user} on ${holder.host} (pid ${holder.process.pid}) since ${holder.since}`
+  const who =
+    holder === undefined
+      ? 'another Kiln process that has only just begun'
+      : `\`kiln ${holder.verb}\` of ${holder.user} on ${holder.host} (pid ${holder.process.pid}) since ${holder.since}`
   return new KilnError('E_LOCKED', `the stack ${stack} is in use by ${who}`, { hint: 'wait until it has ended; if it hangs, end that process, and this command works at once' })
 }

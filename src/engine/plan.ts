@@ -80,7 +80,13 @@ async function look<Clients>(engine: Engine<Clients>, resource: DesiredResource,
   const renamed = row !== undefined && !sameIdentity(row.identity, identity) ? identityDifferences(row.identity, identity) : []
 
   if (observed === 'unknown') {
-    return { ...base, observed: undefined, unsettled: true, pending: true, node: nodeOf(resource, row?.state === 'ready' ? 'update' : 'create', ['cannot be looked up before what it depends on is there', ...laterReasons]) }
+    return {
+      ...base,
+      observed: undefined,
+      unsettled: true,
+      pending: true,
+      node: nodeOf(resource, row?.state === 'ready' ? 'update' : 'create', ['cannot be looked up before what it depends on is there', ...laterReasons]),
+    }
   }
   if (observed === undefined) {
     const vanished = row?.state === 'ready' && renamed.length === 0
@@ -101,7 +107,14 @@ async function look<Clients>(engine: Engine<Clients>, resource: DesiredResource,
 }
 
 /** The props depend on something that nobody has ever seen. Only the inventory can tell whether the thing is there. */
-async function lookBlind<Clients>(engine: Engine<Clients>, resource: DesiredResource, kind: AnyKind<Clients>, row: InventoryRow | undefined, inPending: boolean, reasons: readonly string[]): Promise<Finding> {
+async function lookBlind<Clients>(
+  engine: Engine<Clients>,
+  resource: DesiredResource,
+  kind: AnyKind<Clients>,
+  row: InventoryRow | undefined,
+  inPending: boolean,
+  reasons: readonly string[],
+): Promise<Finding> {
   const observed = row === undefined ? undefined : await observe(engine, resource.address, kind, row.identity, inPending)
   const live = observed === 'unknown' ? undefined : observed
   const vanished = observed === undefined && row?.state === 'ready'
@@ -122,7 +135,13 @@ function guessProps<Clients>(engine: Engine<Clients>, resource: DesiredResource,
 }
 
 /** Observes; "unknown" when that fails inside something that does not exist yet (a project, an API that is not enabled). */
-async function observe<Clients>(engine: Engine<Clients>, address: Address, kind: AnyKind<Clients>, identity: Identity, inPending: boolean): Promise<Attributes | undefined | 'unknown'> {
+async function observe<Clients>(
+  engine: Engine<Clients>,
+  address: Address,
+  kind: AnyKind<Clients>,
+  identity: Identity,
+  inPending: boolean,
+): Promise<Attributes | undefined | 'unknown'> {
   try {
     return (await kind.observe(contextFor(engine, address), identity)) as Attributes | undefined
   } catch (error) {

@@ -1,5 +1,5 @@
 /** Random graphs, random histories, providers that fail at random: the inventory stays good and a healthy run converges. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { applyPlan } from './apply.ts'
 import { destroyStack } from './destroy.ts'
@@ -52,9 +52,19 @@ const scenario = fc.record({
 function desiredOf(kinds: readonly Node['kind'][], seeded: readonly number[], nodes: readonly Node[]): DesiredResource[] {
   return nodes.flatMap((entry, index) => {
     if (!entry.present) return []
-    const links: Ref[] = entry.links.filter((target) => target < index && nodes[target]?.present === true).map((target) => ref(`${kinds[target] ?? 'thing'}/n${target}`, entry.byId ? 'id' : 'value'))
+    const links: Ref[] = entry.links
+      .filter((target) => target < index && nodes[target]?.present === true)
+      .map((target) => ref(`${kinds[target] ?? 'thing'}/n${target}`, entry.byId ? 'id' : 'value'))
     const there = seeded.includes(index)
-    return [want(`n${index}`, { kind: kinds[index] ?? 'thing', name: entry.renamed && !there ? `n${index}-renamed` : `n${index}`, value: entry.value, fixed: there ? '1' : entry.fixed, links })]
+    return [
+      want(`n${index}`, {
+        kind: kinds[index] ?? 'thing',
+        name: entry.renamed && !there ? `n${index}-renamed` : `n${index}`,
+        value: entry.value,
+        fixed: there ? '1' : entry.fixed,
+        links,
+      }),
+    ]
   })
 }
 

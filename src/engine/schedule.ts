@@ -31,7 +31,7 @@ export async function runTasks<T extends Task>(tasks: readonly T[], options: Sch
   const running = new Map<Address, Promise<void>>()
 
   function settleBlocked(): void {
-    for (let changed = true; changed; ) {
+    for (let changed = true; changed;) {
       changed = false
       for (const task of waiting) {
         const because = blocker(task, outcomes)

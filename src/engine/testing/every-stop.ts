@@ -95,7 +95,9 @@ export async function convergesFromEveryStop<World>(scenario: EveryStop<World>):
       await scenario.run(world, new Gate())
       const state = scenario.state(world)
       if (!isDeepStrictEqual(state, expected)) {
-        throw new Error(`another end state after a stop ${moment} call ${call} of ${counter.calls}:\n${JSON.stringify(state, null, 2)}\nexpected:\n${JSON.stringify(expected, null, 2)}`)
+        throw new Error(
+          `another end state after a stop ${moment} call ${call} of ${counter.calls}:\n${JSON.stringify(state, null, 2)}\nexpected:\n${JSON.stringify(expected, null, 2)}`,
+        )
       }
     }
   }
