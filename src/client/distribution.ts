@@ -2,12 +2,13 @@
  * Uploads a Python distribution (wheel or sdist) as twine does: one multipart form, streamed from the file.
  * The form: https://docs.pypi.org/api/upload/ ; metadata fields: PEP 566, PEP 643 and the core metadata specification.
  */
-import { openAsBlob } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import { KilnError } from '../base/errors.ts'
-import { MIB } from '../base/units.ts'
+import { KIB, MIB } from '../base/units.ts'
 import { checksumFile } from './checksums.ts'
 import { ApiError } from './errors.ts'
 import { createTransport } from './transport.ts'
@@ -78,11 +79,16 @@ export async function uploadDistribution(options: UploadDistributionOptions): Pr
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   })
   const boundary = `kiln-${sums.sha256}`
+  const head = Buffer.from(formHead(boundary, fields, fileName))
+  const tail = Buffer.from(`\r\n--${boundary}--\r\n`)
   try {
     await transport.send(options.repositoryUrl, {
       method: 'POST',
       headers: { 'content-type': `multipart/form-data; boundary=${boundary}` },
-      body: new Blob([formHead(boundary, fields, fileName), await openAsBlob(options.file), `\r\n--${boundary}--\r\n`]),
+      body: {
+        open: () => Readable.from(formBytes(head, options.file, tail)),
+        sizeBytes: head.length + sums.sizeBytes + tail.length,
+      },
       timeoutMs: 0,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     })
@@ -98,6 +104,12 @@ function formHead(boundary: string, fields: readonly (readonly [string, string])
   const parts = fields.map(([field, value]) => `--${boundary}\r\nContent-Disposition: form-data; name="${field}"\r\n\r\n${value}\r\n`)
   const file = `--${boundary}\r\nContent-Disposition: form-data; name="content"; filename="${fileName.replaceAll('"', '%22')}"\r\nContent-Type: application/octet-stream\r\n\r\n`
   return parts.join('') + file
+}
+
+async function* formBytes(head: Buffer, file: string, tail: Buffer): AsyncGenerator<Buffer> {
+  yield head
+  yield* createReadStream(file, { highWaterMark: 256 * KIB })
+  yield tail
 }
 
 /** Registries answer 409, or 400 with "already exists", for a file name that is there. */

@@ -7,6 +7,8 @@
 import { sleep } from '../base/wait.ts'
 import { MINUTE_MS, SECOND_MS } from '../base/units.ts'
 import { ApiError, errorFromAnswer, errorFromNetwork } from './errors.ts'
+import { sendStream } from './stream-send.ts'
+import type { StreamBody } from './stream-send.ts'
 
 /** Gives the headers that authenticate a call. `refused` is true after a 401: a cached token must not be used again. */
 export type Credentials = (refused: boolean) => Promise<Readonly<Record<string, string>>>
@@ -24,8 +26,8 @@ export const defaultRetryPolicy: RetryPolicy = { attempts: 6, firstDelayMs: 200,
 export interface SendOptions {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
-  /** Something that can be sent again: text, bytes, or a Blob (of a file, so that large bodies stream). */
-  readonly body?: string | Uint8Array<ArrayBuffer> | Blob
+  /** Something that can be sent again: text, bytes, a Blob (up to some MiB: fetch keeps it in memory), or a stream that is opened anew. */
+  readonly body?: string | Uint8Array<ArrayBuffer> | Blob | StreamBody
   readonly signal?: AbortSignal
   /** Deadline of one attempt in milliseconds; 0 for none (uploads). Default: three minutes. */
   readonly timeoutMs?: number
@@ -71,14 +73,11 @@ export function createTransport(options: TransportOptions): Transport {
     const headers = { ...request.headers, ...(await options.credentials(refused)), 'user-agent': userAgent(options.userAgent, request.headers) }
     const timeoutMs = request.timeoutMs ?? 3 * MINUTE_MS
     const signals = [request.signal, timeoutMs === 0 ? undefined : AbortSignal.timeout(timeoutMs)].filter((signal) => signal !== undefined)
+    const signal = signals.length === 0 ? {} : { signal: AbortSignal.any(signals) }
     try {
-      const response = await network(url, {
-        method,
-        headers,
-        redirect: 'manual',
-        ...(request.body === undefined ? {} : { body: request.body }),
-        ...(signals.length === 0 ? {} : { signal: AbortSignal.any(signals) }),
-      })
+      const response = isStreamBody(request.body)
+        ? await sendStream(url, { method, headers, body: request.body, ...signal })
+        : await network(url, { method, headers, redirect: 'manual', ...(request.body === undefined ? {} : { body: request.body }), ...signal })
       if (isRefused(response.status, request.accept)) throw withRetryAfter(errorFromAnswer(method, url, response.status, await response.text()), response)
       return request.buffered === false ? response : await buffer(response)
     } catch (error) {
@@ -139,6 +138,10 @@ export function transportFetch(transport: Transport): typeof fetch {
       repeatable: !doesThingsTwice(method, url),
     })
   }
+}
+
+function isStreamBody(body: SendOptions['body']): body is StreamBody {
+  return typeof body === 'object' && 'open' in body
 }
 
 /** Creations whose names Google chooses: sent twice, they make two. Everything else carries its name, and a repetition meets 409. */

@@ -181,3 +181,28 @@ test('a wheel is sent as twine sends it; the same bytes again are fine, others a
   published = 'f'.repeat(64)
   await expect(uploadDistribution(options)).rejects.toMatchObject({ code: 'E_PACKAGE_EXISTS' })
 })
+
+test('a refusal before the end of the body is told as it is', async () => {
+  // far more than the socket's buffers hold, so that the server answers while bytes are still on their way
+  const path = await file('huge', Buffer.alloc(24 * 1024 * 1024))
+  server.removeAllListeners('request')
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (request.method === 'POST') return void request.resume().on('end', () => response.setHeader('location', '/session/1').end())
+    response.writeHead(413, { 'content-type': 'application/json', connection: 'close' }).end('{"error":{"code":413,"message":"too large"}}')
+  })
+  await expect(uploadObject(clients(), { bucket: 'b', name: 'huge', file: path })).rejects.toMatchObject({ status: 413, message: expect.stringContaining('too large') })
+})
+
+test('an abort stops a large upload', async () => {
+  const path = await file('huge', Buffer.alloc(24 * 1024 * 1024))
+  const controller = new AbortController()
+  server.removeAllListeners('request')
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (request.method === 'POST') return void request.resume().on('end', () => response.setHeader('location', '/session/1').end())
+    request.once('data', () => {
+      request.pause()
+      controller.abort(new Error('stopped'))
+    })
+  })
+  await expect(uploadObject(clients(), { bucket: 'b', name: 'huge', file: path, signal: controller.signal })).rejects.toThrow('stopped')
+})

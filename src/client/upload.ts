@@ -2,9 +2,9 @@
  * Objects in Cloud Storage, streamed from a file: one multipart request up to 5 MiB, else a resumable session that goes on where it broke.
  * https://cloud.google.com/storage/docs/uploads-downloads, https://cloud.google.com/storage/docs/performing-resumable-uploads
  */
-import { openAsBlob } from 'node:fs'
+import { createReadStream, openAsBlob } from 'node:fs'
 import { KilnError } from '../base/errors.ts'
-import { MIB } from '../base/units.ts'
+import { KIB, MIB } from '../base/units.ts'
 import { sleep } from '../base/wait.ts'
 import { checksumFile } from './checksums.ts'
 import type { FileChecksums } from './checksums.ts'
@@ -51,7 +51,7 @@ export async function uploadObject(clients: Clients, options: UploadObjectOption
   const content = await openAsBlob(options.file, { type: options.contentType ?? 'application/octet-stream' })
   if (content.size !== sums.sizeBytes) throw changedMeanwhile(options.file)
   const large = sums.sizeBytes > (options.resumableAboveBytes ?? 5 * MIB)
-  const response = large ? await uploadResumable(clients, options, content, sums) : await uploadMultipart(clients, options, content, sums)
+  const response = large ? await uploadResumable(clients, options, sums) : await uploadMultipart(clients, options, content, sums)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Google's object resource; the checksums below are compared before it is trusted
   const object = (await response.json()) as UploadedObject
   if ((object.md5Hash !== undefined && object.md5Hash !== sums.md5) || (object.crc32c !== undefined && object.crc32c !== sums.crc32c)) {
@@ -94,14 +94,15 @@ async function uploadMultipart(clients: Clients, options: UploadObjectOptions, c
   })
 }
 
-async function uploadResumable(clients: Clients, options: UploadObjectOptions, content: Blob, sums: FileChecksums): Promise<Response> {
+async function uploadResumable(clients: Clients, options: UploadObjectOptions, sums: FileChecksums): Promise<Response> {
+  const { sizeBytes } = sums
   const signal = options.signal === undefined ? {} : { signal: options.signal }
   const session = await clients.transport.send(uploadUrl(options, 'resumable'), {
     method: 'POST',
     headers: {
       'content-type': 'application/json; charset=UTF-8',
       'x-upload-content-type': options.contentType ?? 'application/octet-stream',
-      'x-upload-content-length': String(content.size),
+      'x-upload-content-length': String(sizeBytes),
     },
     body: objectResource(options, sums),
     ...signal,
@@ -115,8 +116,8 @@ async function uploadResumable(clients: Clients, options: UploadObjectOptions, c
       // The session knows how much arrived: a blind repetition would send bytes twice.
       const response = await clients.transport.send(url, {
         method: 'PUT',
-        headers: { 'content-range': `bytes ${offset}-${content.size - 1}/${content.size}` },
-        body: content.slice(offset),
+        headers: { 'content-range': `bytes ${offset}-${sizeBytes - 1}/${sizeBytes}` },
+        body: { open: () => createReadStream(options.file, { start: offset, end: sizeBytes - 1, highWaterMark: 256 * KIB }), sizeBytes: sizeBytes - offset },
         timeoutMs: 0,
         repeatable: false,
         accept: [308],
@@ -127,12 +128,12 @@ async function uploadResumable(clients: Clients, options: UploadObjectOptions, c
     } catch (error) {
       if (!isBroken(error) || resumes >= mostResumes) throw error
       await sleep(Math.min(100 * 2 ** resumes, 10_000), options.signal)
-      const state = await clients.transport.send(url, { method: 'PUT', headers: { 'content-range': `bytes */${content.size}`, 'content-length': '0' }, accept: [308], ...signal })
+      const state = await clients.transport.send(url, { method: 'PUT', headers: { 'content-range': `bytes */${sizeBytes}`, 'content-length': '0' }, accept: [308], ...signal })
       if (state.status !== 308) return state
       offset = receivedBytes(state)
     }
     if (resumes >= mostResumes) throw new KilnError('E_NETWORK', `the upload of ${options.file} broke off ${mostResumes} times`, { hint: 'run the same command again' })
-    options.onProgress?.(offset, content.size)
+    options.onProgress?.(offset, sizeBytes)
   }
 }
 

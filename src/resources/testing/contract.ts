@@ -88,8 +88,7 @@ export function kindContract<P, A extends Readonly<Record<string, unknown>>, Ser
     })
   }
 
-  const { drift } = contract
-  if (drift !== undefined) {
+  for (const drift of contract.drift === undefined ? [] : [contract.drift]) {
     test('sees drift and heals it', async () => {
       await withFake(async (fake, service) => {
         await apply(kind, fake, contract.props)
