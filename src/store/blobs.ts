@@ -55,8 +55,12 @@ export interface BlobStore {
   retain(owner: string, sha256: string): void
   /** Inside the caller's transaction: `owner` no longer keeps its blob. Call `collect` afterwards. */
   release(owner: string): void
+  /** Keeps a blob that exists from being collected until `unpin`: for readers, and before it is retained once more. */
+  pin(sha256: string): void
   /** Ends a pin without keeping the blob. */
   unpin(sha256: string): void
+  /** Takes a whole file that the caller wrote, flushed and hashed (on the same file system) as a blob, by renaming it. The result is pinned. @throws KilnError E_DISK_FULL */
+  adopt(file: string, blob: Blob): Promise<void>
   /** Deletes blobs that nobody keeps or pins, and temporary files of dead writers (only at start: `includeTemporary`). */
   collect(includeTemporary?: boolean): Promise<void>
 }
@@ -107,7 +111,7 @@ export function openBlobStore(root: string, database: Database): BlobStore {
       await file.sync()
       await file.close()
       const blob: Blob = { sha256: sha256.digest('hex'), sizeBytes, md5: md5.digest('base64'), crc32c: crc32cBase64(crc) }
-      pins.set(blob.sha256, (pins.get(blob.sha256) ?? 0) + 1)
+      pin(blob.sha256)
       await mkdir(join(root, blob.sha256.slice(0, 2)), { recursive: true })
       await rename(temporary, path(blob.sha256))
       await syncFolder(join(root, blob.sha256.slice(0, 2)))
@@ -117,6 +121,23 @@ export function openBlobStore(root: string, database: Database): BlobStore {
       await file.close().catch(() => {})
       await rm(temporary, { force: true })
       throw explainDiskError(error, temporary)
+    }
+  }
+
+  function pin(sha256: string): void {
+    pins.set(sha256, (pins.get(sha256) ?? 0) + 1)
+  }
+
+  async function adopt(file: string, blob: Blob): Promise<void> {
+    pin(blob.sha256)
+    try {
+      await mkdir(join(root, blob.sha256.slice(0, 2)), { recursive: true })
+      await rename(file, path(blob.sha256))
+      await syncFolder(join(root, blob.sha256.slice(0, 2)))
+      await syncFolder(root)
+    } catch (error) {
+      unpin(blob.sha256)
+      throw explainDiskError(error, file)
     }
   }
 
@@ -147,7 +168,9 @@ export function openBlobStore(root: string, database: Database): BlobStore {
       dropped.add(previous.sha256)
       database.run('DELETE FROM blob_refs WHERE owner = ?', owner)
     },
+    pin,
     unpin,
+    adopt,
     collect,
   }
 }

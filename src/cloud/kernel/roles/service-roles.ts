@@ -5,7 +5,9 @@ import { datastoreRoles } from './datastore.ts'
 import { iamRoles } from './iam.ts'
 import { observabilityRoles } from './observability.ts'
 import { resourcemanagerRoles } from './resourcemanager.ts'
+import { secretmanagerRoles } from './secretmanager.ts'
 import { serviceusageRoles } from './serviceusage.ts'
+import { storageRoles } from './storage.ts'
 import type { RoleDefinition } from './types.ts'
 
-export const serviceRoles: readonly RoleDefinition[] = [...artifactRegistryRoles, ...billingRoles, ...datastoreRoles, ...iamRoles, ...observabilityRoles, ...resourcemanagerRoles, ...serviceusageRoles]
+export const serviceRoles: readonly RoleDefinition[] = [...artifactRegistryRoles, ...billingRoles, ...datastoreRoles, ...iamRoles, ...observabilityRoles, ...resourcemanagerRoles, ...secretmanagerRoles, ...serviceusageRoles, ...storageRoles]
