@@ -1,5 +1,5 @@
 /** What a `kiln.config.ts` imports: `import { defineStack } from 'kiln'`. */
-import type { StackInput } from './config/schema.ts'
+import type { StackInput } from './config/stack-input.ts'
 
 /**
  * Describes a stack, and gives completion, types and the documented defaults in an editor. The value is checked when Kiln loads the file.
@@ -9,4 +9,4 @@ export function defineStack(stack: StackInput): StackInput {
   return stack
 }
 
-export type { StackInput } from './config/schema.ts'
+export type { StackInput } from './config/stack-input.ts'

@@ -6,38 +6,26 @@ import { DebianPackage, ImagePath, LocalPath, PythonName, ResourceName, UrlPath,
 
 /** An image made from a Debian suite. */
 export const BaseImage = section('an image: { debian, packages }', {
-  /** The Debian suite. */
   debian: oneOf(['bullseye', 'bookworm', 'trixie']),
-  /** Debian packages beside those that every image has (kernel, systemd, ssh, guest agent). Default: none. */
   packages: list('Debian package names', DebianPackage).default([]),
 })
 export type BaseImage = z.output<typeof BaseImage>
 
 /** Where the server says that it is well. Boot tests, `kiln up` and later the load balancer ask it. */
 export const Health = section('an object: { path, port }', {
-  /** Path that answers 200 when the server is ready. Default: `/healthz`. */
   path: UrlPath.default('/healthz'),
-  /** TCP port that the server listens on; given to it as the variable PORT. Default: 8080. */
   port: whole('a number', 1, 65_535).default(8080),
 })
 export type Health = z.output<typeof Health>
 
 const ServerImageFields = section('an image: { from, python, files, entrypoint, user, health }', {
-  /** The image of this config that this one is made from. */
   from: ResourceName,
-  /** Debian packages beside those of `from`. Default: none. */
   packages: list('Debian package names', DebianPackage).default([]),
-  /** Python packages from the stack's own repository, installed into the image's virtual environment at their newest published version. Default: none. */
   python: list('Python package names', PythonName).default([]),
-  /** Files to put into the image: path beside the config -> absolute path in the image. The mode is kept. Default: none. */
   files: mapOf('local path -> absolute path in the image', LocalPath, ImagePath).default({}),
-  /** Absolute path in the image of the program that systemd starts. Default: the one file in `files` whose name is `entrypoint.sh`. */
   entrypoint: ImagePath.optional(),
-  /** The account that the server runs as; made in the image, without login. Default: `app`. */
   user: UserName.default('app'),
-  /** Environment of the server, beside PORT and KILN_VENV, which Kiln sets. Not for secrets: everything here is readable in the image. Default: none. */
   environment: mapOf('variable -> value', VariableName, VariableValue).default({}),
-  /** The health check. Default: `/healthz` on port 8080. */
   health: Health.default({ path: '/healthz', port: 8080 }),
 })
 

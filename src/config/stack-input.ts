@@ -1,0 +1,175 @@
+/**
+ * What is written in `kiln.config.ts`, with the doc comments that an editor shows while it is written (types inferred from a schema lose theirs).
+ * The schema is checked against these types, in both directions, at the end of `schema.ts`.
+ */
+import type { bucketMultiRegions, firestoreMultiRegions, Region, Zone } from './data/locations.ts'
+
+export interface StackInput {
+  /** The Google Cloud project. */
+  project: ProjectInput
+  /** Region and zone. */
+  location: LocationInput
+  /** Google APIs to enable, beside those that the stack itself needs. Default: none. */
+  apis?: string[]
+  /** The Python package that the server is. Default: the folder `./server`, published to the repository `pypi`. */
+  package?: PackageInput
+  /** Golden images by name; the name is also the image family. */
+  images: Record<string, BaseImageInput | ServerImageInput>
+  /** Service accounts by name (the part before the @). Default: none. */
+  serviceAccounts?: Record<string, ServiceAccountInput>
+  /** Cloud Storage buckets by name. Default: none. */
+  buckets?: Record<string, BucketInput>
+  /** The development VM. Default: none is started. */
+  dev?: DevInput
+  /** The production group. This version only checks it. */
+  server?: ServerInput
+  /** The GitHub repository. This version only checks it. */
+  github?: GithubInput
+  /** The Firestore database. This version only checks it. */
+  firestore?: FirestoreInput
+  /** Sign-in. This version only checks it. */
+  auth?: AuthInput
+  /** The DNS zone. This version only checks it. */
+  dns?: DnsInput
+}
+
+/** The Google Cloud project. */
+export interface ProjectInput {
+  /** The project's id, unique in all of Google Cloud. It is made when it does not exist. */
+  id: string
+  /** The name shown in the console. Default: the id. */
+  name?: string
+  /** The billing account to link, such as 012345-6789AB-CDEF01. Default: none is linked. */
+  billingAccount?: string
+}
+
+/** Where things run. */
+export interface LocationInput {
+  /** The region of the repository, buckets and network. */
+  region: Region
+  /** The zone of VMs; it must lie in the region. Default: the region's first zone. */
+  zone?: Zone
+}
+
+/** The Python package that the server is. */
+export interface PackageInput {
+  /** The folder with pyproject.toml, relative to this file. Default: `./server`. */
+  source?: string
+  /** The private Python repository's name in Artifact Registry. Default: `pypi`. */
+  repository?: string
+}
+
+/** An image made from a Debian suite. */
+export interface BaseImageInput {
+  /** The Debian suite. */
+  debian: 'bullseye' | 'bookworm' | 'trixie'
+  /** Debian packages beside those that every image has (kernel, systemd, ssh, guest agent). Default: none. */
+  packages?: string[]
+}
+
+/** An image made on top of another image, with a server in it. */
+export interface ServerImageInput {
+  /** The image of this config that this one is made from. */
+  from: string
+  /** Debian packages beside those of `from`. Default: none. */
+  packages?: string[]
+  /** Python packages from the stack's own repository, installed into the image's virtual environment at their newest published version. Default: none. */
+  python?: string[]
+  /** Files to put into the image: path beside the config -> absolute path in the image. The mode is kept. Default: none. */
+  files?: Record<string, string>
+  /** Absolute path in the image of the program that systemd starts. Default: the one file in `files` whose name is `entrypoint.sh`. */
+  entrypoint?: string
+  /** The account that the server runs as; made in the image, without login. Default: `app`. */
+  user?: string
+  /** Environment of the server, beside PORT and KILN_VENV, which Kiln sets. Not for secrets: everything here is readable in the image. Default: none. */
+  environment?: Record<string, string>
+  /** Where the server says that it is well. Default: `/healthz` on port 8080. */
+  health?: HealthInput
+}
+
+/** Where the server says that it is well. Boot tests, `kiln up` and later the load balancer ask it. */
+export interface HealthInput {
+  /** Path that answers 200 when the server is ready. Default: `/healthz`. */
+  path?: string
+  /** TCP port that the server listens on; given to it as the variable PORT. Default: 8080. */
+  port?: number
+}
+
+/** An account that programs act as, and what it may do. */
+export interface ServiceAccountInput {
+  /** The name shown in the console, up to 100 characters. Default: the account's name. */
+  displayName?: string
+  /** Roles on the whole project. Default: none. */
+  roles?: string[]
+  /**
+   * Roles on the stack's Python repository only, such as `roles/artifactregistry.reader` (download packages)
+   * or `roles/artifactregistry.writer` (publish them). Prefer this to the same role on the project. Default: none.
+   */
+  repositoryRoles?: string[]
+}
+
+/** A Cloud Storage bucket and the objects that Kiln keeps in it. */
+export interface BucketInput {
+  /** A region, or `us`, `eu`, `asia`. Default: the stack's region. */
+  location?: Region | (typeof bucketMultiRegions)[number]
+  /** Object name -> local file, relative to this file. Uploaded when its bytes differ. Default: none. */
+  objects?: Record<string, string>
+}
+
+/** The development VM: always from the newest image of a family. */
+export interface DevInput {
+  /** The image to run: one of `images` that has a server in it. */
+  image: string
+  /** The VM's name. Default: the image's name with `-dev` behind it. */
+  name?: string
+  /** Compute Engine machine type. Default: `e2-small`. */
+  machineType?: string
+  /** The account of `serviceAccounts` that the VM acts as. Default: none, the VM gets no token. */
+  serviceAccount?: string
+  /** Metadata that the VM finds under instance/attributes. Default: none. */
+  metadata?: Record<string, string>
+  /** Labels of the VM. Default: none. */
+  labels?: Record<string, string>
+}
+
+/** The production group behind a load balancer. This version only checks the section. */
+export interface ServerInput {
+  /** The image to run: one of `images` that has a server in it. */
+  image: string
+  /** Compute Engine machine type. Default: `e2-micro`. */
+  machineType?: string
+  /** Number of VMs. Default: 1. */
+  size?: number
+  /** How a new release replaces the old one. Default: `rolling`. */
+  strategy?: 'rolling'
+  /** The account of `serviceAccounts` that the VMs act as. Default: none. */
+  serviceAccount?: string
+  /** Domain names that lead to the group. Default: none. */
+  domains?: string[]
+}
+
+/** The GitHub repository whose merges trigger a delivery. This version only checks the section. */
+export interface GithubInput {
+  /** `OWNER/REPO`. */
+  repository: string
+  /** The branch whose merges are delivered. Default: `main`. */
+  branch?: string
+}
+
+/** The Firestore database. This version only checks the section. */
+export interface FirestoreInput {
+  /** A region, or `nam5`, `nam7`, `eur3`. It can never be changed. */
+  location: Region | (typeof firestoreMultiRegions)[number]
+}
+
+/** Sign-in with Identity Platform. This version only checks the section. */
+export interface AuthInput {
+  /** How users sign in. */
+  providers: ('email' | 'phone' | 'anonymous' | 'google')[]
+}
+
+/** The DNS zone. This version only checks the section. */
+export interface DnsInput {
+  /** The zone's domain name. */
+  zone: string
+}
