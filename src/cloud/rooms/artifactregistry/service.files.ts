@@ -147,7 +147,7 @@ async function checkSdist(filename: string, head: AsyncIterable<Uint8Array>): Pr
   const chunks: Uint8Array[] = []
   for await (const chunk of head) chunks.push(chunk)
   const bytes = Buffer.concat(chunks)
-  const isRight = filename.endsWith('.zip') ? bytes.readUInt32BE?.(0) === 0x504b0304 : bytes[0] === 0x1f && bytes[1] === 0x8b
+  const isRight = bytes.toString('latin1').startsWith(filename.endsWith('.zip') ? 'PK\x03\x04' : '\x1f\x8b')
   if (!isRight) throw invalidArgument(`${filename} is not a valid source distribution: it is no ${filename.endsWith('.zip') ? 'zip' : 'gzip'} file.`)
 }
 
