@@ -36,7 +36,7 @@ export const layers: readonly Layer[] = [
 export const onlyIn: Readonly<Record<string, readonly string[]>> = {
   'node:sqlite': ['store'],
   execa: ['host'],
-  'node:child_process': ['host', 'vm', 'app'],
+  'node:child_process': ['host', 'vm', 'app', 'cli'],
   fastify: ['cloud/kernel', 'app'],
   commander: ['cli'],
   listr2: ['cli'],

@@ -25,11 +25,15 @@ async function runProject(project: string): Promise<void> {
   const output = join(folder, `${project}.json`)
   const started = performance.now()
   const exitCode = await new Promise<number>((resolve) => {
-    const child = spawn(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${output}`], {
-      cwd: root,
-      stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`, KILN_HOME: join(folder, 'unused-home') },
-    })
+    const child = spawn(
+      process.execPath,
+      [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${output}`],
+      {
+        cwd: root,
+        stdio: ['ignore', 'inherit', 'inherit'],
+        env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`, KILN_HOME: join(folder, 'unused-home') },
+      },
+    )
     child.once('exit', (code) => resolve(code ?? 1))
   })
   let report: Report

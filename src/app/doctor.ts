@@ -28,7 +28,13 @@ export async function diagnose(): Promise<Diagnosis> {
   const findings: Finding[] = []
   for (const requirement of requirements) {
     if (requirement.onlyWithoutRoot === true && isRoot) continue
-    findings.push({ name: requirement.name, neededBy: requirement.neededBy, package: requirement.package, found: await locate(requirement), optional: requirement.optional === true })
+    findings.push({
+      name: requirement.name,
+      neededBy: requirement.neededBy,
+      package: requirement.package,
+      found: await locate(requirement),
+      optional: requirement.optional === true,
+    })
   }
   const missing = findings.filter((finding) => finding.found === undefined && !finding.optional)
   return { ok: missing.length === 0, findings, remedy: missing.length === 0 ? undefined : installCommand(missing) }
@@ -59,7 +65,9 @@ export async function installMissing(diagnosis: Diagnosis, note: (text: string) 
   const missing = diagnosis.findings.filter((finding) => finding.found === undefined && !finding.optional)
   if (missing.length === 0) return
   if ((await findProgram('apt-get')) === undefined) {
-    throw new KilnError('E_TOOL_MISSING', `this machine has no apt-get; missing: ${missing.map((finding) => finding.name).join(', ')}`, { hint: 'install these programs with the package manager of your system' })
+    throw new KilnError('E_TOOL_MISSING', `this machine has no apt-get; missing: ${missing.map((finding) => finding.name).join(', ')}`, {
+      hint: 'install these programs with the package manager of your system',
+    })
   }
   const isRoot = process.getuid?.() === 0
   if (!isRoot && (await findProgram('sudo')) === undefined) {
@@ -70,7 +78,11 @@ export async function installMissing(diagnosis: Diagnosis, note: (text: string) 
     isRoot ? { program: 'apt-get', args, env: { DEBIAN_FRONTEND: 'noninteractive' } } : { program: 'sudo', args: ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args] }
   note(`installing from Debian: ${packages.join(' ')}`)
   await run(apt(['-o', 'DPkg::Lock::Timeout=300', 'update']), { signal, what: 'reading the package lists' })
-  await run(apt(['-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '--no-install-recommends', ...packages]), { signal, what: 'installing packages', onLine: (line) => (/^(Setting up|Get:)/.test(line) ? note(`  ${line}`) : undefined) })
+  await run(apt(['-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '--no-install-recommends', ...packages]), {
+    signal,
+    what: 'installing packages',
+    onLine: (line) => (/^(Setting up|Get:)/.test(line) ? note(`  ${line}`) : undefined),
+  })
 }
 
 /** Free memory and whether the accelerator was probed, for the end of the report. */

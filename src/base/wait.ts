@@ -31,7 +31,11 @@ export async function waitFor<T>(options: WaitOptions, probe: () => Promise<Prob
     if (result.done) return result.value
     status = result.status
     if (performance.now() >= deadline) {
-      throw new KilnError(options.code ?? 'E_TIMEOUT', `${options.what} did not come true within ${formatDuration(options.timeoutMs)}; last seen: ${status}`, options.hint === undefined ? {} : { hint: options.hint })
+      throw new KilnError(
+        options.code ?? 'E_TIMEOUT',
+        `${options.what} did not come true within ${formatDuration(options.timeoutMs)}; last seen: ${status}`,
+        options.hint === undefined ? {} : { hint: options.hint },
+      )
     }
     await sleep(options.intervalMs ?? 250, options.signal)
   }

@@ -18,7 +18,7 @@ export interface OptionSpec {
 export interface Invocation {
   /** Positional arguments in order; missing optional ones are undefined. */
   readonly args: readonly (string | undefined)[]
-  /** Arguments after `--` or of a variadic argument. */
+  /** What stands after `--`: another program's words, not ours. */
   readonly rest: readonly string[]
   readonly options: Readonly<Record<string, unknown>>
   readonly json: boolean
@@ -77,7 +77,7 @@ async function execute(spec: CommandSpec, options: Record<string, unknown>, posi
   try {
     const result = await spec.action({
       args: positional.map((value) => (typeof value === 'string' ? value : undefined)),
-      rest: positional.flatMap((value) => (Array.isArray(value) ? value.map(String) : [])),
+      rest: splitAtDashes(process.argv).after,
       options,
       json,
       yes: options['yes'] === true,
@@ -94,7 +94,10 @@ async function execute(spec: CommandSpec, options: Record<string, unknown>, posi
     }
     if (typeof exitCode === 'number') process.exitCode = exitCode
   } catch (error) {
-    const shown = aborter.signal.aborted && !(isKilnError(error) && error.code === 'E_APPLY') ? new KilnError('E_CANCELLED', `${spec.name} was cancelled`, { hint: 'run the same command again: it goes on from where it stopped' }) : error
+    const shown =
+      aborter.signal.aborted && !(isKilnError(error) && error.code === 'E_APPLY')
+        ? new KilnError('E_CANCELLED', `${spec.name} was cancelled`, { hint: 'run the same command again: it goes on from where it stopped' })
+        : error
     process.stderr.write(renderError(shown))
     if (json) process.stdout.write(`${JSON.stringify({ error: errorAsJson(shown) })}\n`)
     process.exitCode = aborter.signal.aborted ? 130 : 1
@@ -105,7 +108,12 @@ async function execute(spec: CommandSpec, options: Record<string, unknown>, posi
 
 function errorAsJson(error: unknown): Record<string, unknown> {
   if (!isKilnError(error)) return { code: 'E_UNEXPECTED', message: describeError(error) }
-  return { code: error.code, message: describeError(error), ...(error.hint === undefined ? {} : { hint: error.hint }), ...(error.detail === undefined ? {} : { detail: error.detail }) }
+  return {
+    code: error.code,
+    message: describeError(error),
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+  }
 }
 
 /** The first signal asks the command to end, the second ends the process. */
@@ -121,6 +129,12 @@ function listenForInterrupts(aborter: AbortController): () => void {
     process.off('SIGINT', onSignal)
     process.off('SIGTERM', onSignal)
   }
+}
+
+/** The command line before and after the first `--`. Only what is before is parsed. */
+export function splitAtDashes(argv: readonly string[]): { readonly before: readonly string[]; readonly after: readonly string[] } {
+  const at = argv.indexOf('--')
+  return at < 0 ? { before: argv, after: [] } : { before: argv.slice(0, at), after: argv.slice(at + 1) }
 }
 
 /** Parses an option as a whole number. @throws CommanderError (usage) */

@@ -6,6 +6,7 @@ import { addDoctorCommand } from './commands/doctor.ts'
 import { addStackCommands } from './commands/stack.ts'
 import { addImageCommands } from './commands/image.ts'
 import { addVmCommands } from './commands/vm.ts'
+import { splitAtDashes } from './define-command.ts'
 
 const program = new Command('kiln')
   .description('Delivers a Python server as golden VM images: on a pocket cloud on this machine, or on Google Cloud.')
@@ -20,7 +21,7 @@ addCloudCommands(program)
 addDoctorCommand(program)
 
 try {
-  await program.parseAsync()
+  await program.parseAsync([...splitAtDashes(process.argv).before])
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error
   // Commander has printed its message; help and version are successes.

@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process'
 import { mkdir, open, rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { pino } from 'pino'
 import type { ErrorCode } from '../../base/error-codes.ts'
 import { KilnError } from '../../base/errors.ts'
 import { waitFor } from '../../base/wait.ts'
@@ -12,7 +11,6 @@ import type { KilnHome } from '../../host/home.ts'
 import { canListen } from '../../host/ports.ts'
 import { endProcess, isRunning } from '../../host/process.ts'
 import { tailLines } from '../../host/exec.ts'
-import { serveCloud } from './daemon.ts'
 import { daemonPaths, ownerCredentials, readDaemonFile } from './files.ts'
 import type { DaemonFile } from './files.ts'
 
@@ -120,6 +118,8 @@ export async function stopCloud(home: KilnHome): Promise<boolean> {
 /** Stops the daemon and all VMs, and removes every project, image, package and object of this data folder. Caches of the baker stay. */
 export async function resetCloud(home: KilnHome): Promise<void> {
   await stopCloud(home)
+  // Only here the command line needs the daemon's code, which takes long to load.
+  const [{ serveCloud }, { pino }] = await Promise.all([import('./daemon.ts'), import('pino')])
   const cloud = await serveCloud({ home, port: 0, log: pino({ level: 'silent' }) })
   await cloud.resetRooms()
   await cloud.stop()
@@ -148,7 +148,10 @@ export async function ownerToken(home: KilnHome, url: string): Promise<{ readonl
   } catch (error) {
     throw new KilnError('E_CLOUD_NOT_RUNNING', `the pocket cloud does not answer at ${url}`, { hint: 'start it: kiln cloud start', cause: error })
   }
-  if (!response.ok) throw new KilnError('E_API', `the token endpoint answered ${response.status}: ${await response.text()}`, { hint: '`kiln cloud stop` and `kiln cloud start` make it read the owner file again' })
+  if (!response.ok)
+    throw new KilnError('E_API', `the token endpoint answered ${response.status}: ${await response.text()}`, {
+      hint: '`kiln cloud stop` and `kiln cloud start` make it read the owner file again',
+    })
   const answer = (await response.json()) as TokenAnswer
   return { accessToken: answer.access_token, expiresInSeconds: answer.expires_in }
 }

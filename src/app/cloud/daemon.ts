@@ -95,7 +95,10 @@ async function main(): Promise<void> {
   const home = kilnHome()
   const paths = daemonPaths(home)
   await mkdir(home.cloud, { recursive: true, mode: 0o700 })
-  const log = pino({ base: { pid: process.pid }, redact: ['*.accessToken', '*.authorization', 'req.headers.authorization'] }, destination({ dest: paths.log, append: true, sync: true }))
+  const log = pino(
+    { base: { pid: process.pid }, redact: ['*.accessToken', '*.authorization', 'req.headers.authorization'] },
+    destination({ dest: paths.log, append: true, sync: true }),
+  )
   const cloud = await serveCloud({ home, port: Number(values.port), log })
   const identity = await identifyProcess(process.pid)
   if (identity === undefined) throw new Error('this process is not in /proc')

@@ -72,7 +72,11 @@ export function imageKind(parts: ImageParts): ResourceKind<ImageKindProps, Image
       if (key === observed.key) return []
       const why = parts.explain(props.family, props.wheels)
       const to = resolved ? key.slice(0, 12) : 'known when the Debian packages are resolved'
-      const difference: Difference = { path: why.length === 0 ? 'key' : `key (${why.slice(0, 4).join('; ')}${why.length > 4 ? `; and ${why.length - 4} more` : ''})`, from: observed.key.slice(0, 12), to }
+      const difference: Difference = {
+        path: why.length === 0 ? 'key' : `key (${why.slice(0, 4).join('; ')}${why.length > 4 ? `; and ${why.length - 4} more` : ''})`,
+        from: observed.key.slice(0, 12),
+        to,
+      }
       return [difference]
     },
 
@@ -167,20 +171,34 @@ async function promote(context: Context, projectId: string, family: string, name
   const facts = readImageFacts(image)
   if (image.family !== family || !facts.tested) {
     const patch = { family, description: describeImage({ ...facts, tested: true }) }
-    await waitForCompute(clients, projectId, await call(compute.images.patch({ project: projectId, image: name, requestBody: patch })), { signal, what: `point the family ${family} to ${name}` })
+    await waitForCompute(clients, projectId, await call(compute.images.patch({ project: projectId, image: name, requestBody: patch })), {
+      signal,
+      what: `point the family ${family} to ${name}`,
+    })
   }
   if (image.deprecated?.state !== undefined && image.deprecated.state !== null && image.deprecated.state !== 'ACTIVE') {
-    await waitForCompute(clients, projectId, await call(compute.images.deprecate({ project: projectId, image: name, requestBody: { state: 'ACTIVE' } })), { signal, what: `take back the deprecation of ${name}` })
+    await waitForCompute(clients, projectId, await call(compute.images.deprecate({ project: projectId, image: name, requestBody: { state: 'ACTIVE' } })), {
+      signal,
+      what: `take back the deprecation of ${name}`,
+    })
   }
   for (const older of await imagesOfFamily(context, projectId, family)) {
     if (older.name === name || older.name === undefined || older.name === null || older.family !== family || isDeprecated(older)) continue
-    await waitForCompute(clients, projectId, await call(compute.images.deprecate({ project: projectId, image: older.name, requestBody: { state: 'DEPRECATED', replacement: image.selfLink ?? undefined } })), {
-      signal,
-      what: `deprecate ${older.name}`,
-    })
+    await waitForCompute(
+      clients,
+      projectId,
+      await call(compute.images.deprecate({ project: projectId, image: older.name, requestBody: { state: 'DEPRECATED', replacement: image.selfLink ?? undefined } })),
+      {
+        signal,
+        what: `deprecate ${older.name}`,
+      },
+    )
   }
   const promoted = await newestOfFamily(context, projectId, family)
-  if (promoted?.name !== name) throw new KilnError('E_BAKE', `the family ${family} points to ${promoted?.name ?? 'nothing'} instead of ${name}`, { hint: 'somebody else changed its images; run the same command again' })
+  if (promoted?.name !== name)
+    throw new KilnError('E_BAKE', `the family ${family} points to ${promoted?.name ?? 'nothing'} instead of ${name}`, {
+      hint: 'somebody else changed its images; run the same command again',
+    })
   return promoted
 }
 
@@ -228,7 +246,9 @@ async function imagesOfFamily(context: Context, projectId: string, family: strin
   const images: LiveImage[] = []
   let pageToken: string | undefined
   do {
-    const page: { readonly items?: LiveImage[]; readonly nextPageToken?: string | null } = await call(compute.images.list({ project: projectId, ...(pageToken === undefined ? {} : { pageToken }) }))
+    const page: { readonly items?: LiveImage[]; readonly nextPageToken?: string | null } = await call(
+      compute.images.list({ project: projectId, ...(pageToken === undefined ? {} : { pageToken }) }),
+    )
     images.push(...(page.items ?? []).filter((image) => image.labels?.['kiln-family'] === family))
     pageToken = page.nextPageToken ?? undefined
   } while (pageToken !== undefined)

@@ -72,7 +72,8 @@ export function pythonPackageKind(parts: PackageParts): ResourceKind<PackageProp
       const differences: Difference[] = []
       if (observed.version !== props.version) differences.push({ path: 'version', from: observed.version, to: props.version })
       else if (props.builtSha256 === undefined) differences.push({ path: 'wheel', from: `sha256:${observed.sha256.slice(0, 12)}`, to: 'compared when the source is built' })
-      else if (props.builtSha256 !== observed.sha256) differences.push({ path: 'wheel', from: `sha256:${observed.sha256.slice(0, 12)}`, to: `sha256:${props.builtSha256.slice(0, 12)}` })
+      else if (props.builtSha256 !== observed.sha256)
+        differences.push({ path: 'wheel', from: `sha256:${observed.sha256.slice(0, 12)}`, to: `sha256:${props.builtSha256.slice(0, 12)}` })
       return differences
     },
 
@@ -88,9 +89,13 @@ async function publish(parts: PackageParts, clients: Clients, progress: Progress
   const published = (await publishedWheels(clients, props, signal)).find((each) => each.version === props.version)
   if (published !== undefined) {
     if (published.sha256 === wheel.sha256) return published
-    throw new KilnError('E_PACKAGE_EXISTS', `${props.name} ${props.version} is already published with other bytes (sha256:${published.sha256.slice(0, 12)}…, this source gives sha256:${wheel.sha256.slice(0, 12)}…)`, {
-      hint: 'published versions never change: raise the version in pyproject.toml',
-    })
+    throw new KilnError(
+      'E_PACKAGE_EXISTS',
+      `${props.name} ${props.version} is already published with other bytes (sha256:${published.sha256.slice(0, 12)}…, this source gives sha256:${wheel.sha256.slice(0, 12)}…)`,
+      {
+        hint: 'published versions never change: raise the version in pyproject.toml',
+      },
+    )
   }
   progress.note(`uploading ${wheel.fileName}`)
   await uploadDistribution({ repositoryUrl: clients.transport.url(repositoryUrl(props)), file: wheel.path, accessToken: parts.uploadToken, signal })
@@ -111,7 +116,11 @@ async function publishedWheels(clients: Clients, identity: Readonly<Record<strin
     let pageToken = ''
     do {
       const query = new URLSearchParams({ pageSize: '1000', ...(pageToken === '' ? {} : { pageToken }) })
-      const page = await clients.transport.json<{ readonly files?: readonly RegistryFile[]; readonly nextPageToken?: string }>('GET', `https://artifactregistry.googleapis.com/v1/${repository}/files?${query}`, { signal })
+      const page = await clients.transport.json<{ readonly files?: readonly RegistryFile[]; readonly nextPageToken?: string }>(
+        'GET',
+        `https://artifactregistry.googleapis.com/v1/${repository}/files?${query}`,
+        { signal },
+      )
       files.push(...(page.files ?? []))
       pageToken = page.nextPageToken ?? ''
     } while (pageToken !== '')
@@ -125,7 +134,10 @@ async function publishedWheels(clients: Clients, identity: Readonly<Record<strin
     .map((file) => ({
       name,
       version: decodeURIComponent(file.owner?.split('/versions/')[1] ?? ''),
-      fileName: decodeURIComponent(file.name?.split('/').at(-1) ?? '').split('/').at(-1) ?? '',
+      fileName:
+        decodeURIComponent(file.name?.split('/').at(-1) ?? '')
+          .split('/')
+          .at(-1) ?? '',
       sha256: Buffer.from(file.hashes?.find((hash) => hash.type === 'SHA256')?.value ?? '', 'base64').toString('hex'),
       indexUrl: clients.transport.url(`${repositoryUrl(identity)}simple/`),
     }))

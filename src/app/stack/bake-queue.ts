@@ -54,6 +54,8 @@ export async function openBakeQueue(baker: Baker, stackDir: string): Promise<Bak
     },
     buildWheel: (source, base, request) => inTurn(request, () => baker.buildWheel({ source, base, lock, signal: request.signal, progress: request.progress })),
     bake: (spec, index, request) =>
-      inTurn(request, () => baker.bake(spec, { lock, signal: request.signal, progress: request.progress, noCache: request.noCache === true, ...(index === undefined ? {} : { index }) })),
+      inTurn(request, () =>
+        baker.bake(spec, { lock, signal: request.signal, progress: request.progress, noCache: request.noCache === true, ...(index === undefined ? {} : { index }) }),
+      ),
   }
 }

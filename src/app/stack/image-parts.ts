@@ -62,7 +62,13 @@ export function createImageParts(options: ImagePartsOptions): ImageParts {
     async bootTest(family, disk, progress, signal) {
       progress.note('booting the image for its test')
       const health = options.health(family)
-      const report = await requireHealthy({ home, driver: createQemuDriver({ home }), name: family, disk: disk.diskPath, timeoutMs: BOOT_TIMEOUT_MS, signal, ...(health === undefined ? {} : { health }) })
+      const report = await requireHealthy(family, {
+        driver: createQemuDriver({ home }),
+        disk: disk.diskPath,
+        timeoutMs: BOOT_TIMEOUT_MS,
+        signal,
+        ...(health === undefined ? {} : { health }),
+      })
       progress.note(`boot test passed: healthy after ${(report.bootMs / 1000).toFixed(1)} s`)
     },
   }

@@ -1,6 +1,8 @@
 /** A stack, ready to be planned: config, running cloud, clients, baker, desired resources, engine. The one place where these are wired together. */
 import { resolve } from 'node:path'
+import { z } from 'zod'
 import { silentProgress } from '../../base/progress.ts'
+import type { Progress } from '../../base/progress.ts'
 import { checksumFile } from '../../client/checksums.ts'
 import type { Clients } from '../../client/clients.ts'
 import { compileStack } from '../../compile/compile.ts'
@@ -13,6 +15,7 @@ import { openInventory } from '../../engine/inventory.ts'
 import type { DesiredResource, EngineEvent } from '../../engine/types.ts'
 import type { KilnHome } from '../../host/home.ts'
 import { createBaker } from '../../image/baker.ts'
+import type { BakeResult } from '../../image/baker.ts'
 import type { KeyInputs } from '../../image/types.ts'
 import { normalizeName, readProject, sourceDigest } from '../../image/python-project.ts'
 import { resourceKinds } from '../../resources/kinds.ts'
@@ -37,6 +40,8 @@ export interface SessionOptions {
   readonly note: (text: string) => void
   /** Bake every layer anew. */
   readonly noCache?: boolean
+  /** Resolve all Debian packages again. */
+  readonly updateLock?: boolean
 }
 
 export interface StackSession {
@@ -53,8 +58,13 @@ export interface StackSession {
   readonly desired: readonly DesiredResource[]
   readonly packageName: string | undefined
   readonly packageVersion: string | undefined
+  /** Bakes an image from nothing and imports nothing; the wheels are those that are published. */
+  rebake(family: string, progress: Progress): Promise<BakeResult>
   close(): void
 }
+
+/** The published wheel, as the inventory remembers it. */
+const LockedWheelAttributes = z.object({ name: z.string(), version: z.string(), fileName: z.string(), sha256: z.string() })
 
 interface SourcePackage {
   readonly name: string
@@ -74,6 +84,7 @@ export async function openSession(options: SessionOptions): Promise<StackSession
   const specs = await readImageSpecs(stack)
   const baker = createBaker({ home })
   const queue = await openBakeQueue(baker, stack.dir)
+  if (options.updateLock === true) queue.unpin()
   const source = await readSource(options, stack, specs, queue)
   const { started, daemon } = await startCloud({ home })
   if (started) options.note(`started the pocket cloud at ${daemon.url}`)
@@ -97,6 +108,7 @@ export async function openSession(options: SessionOptions): Promise<StackSession
       return wheel
     },
   })
+  const index = { url: clients.transport.url(`${repositoryUrl(repository)}simple/`), accessToken: token('roles/artifactregistry.reader') }
   const lastInputs = new Map<string, KeyInputs>()
   for (const family of specs.families) {
     const inputs = await baker.lastInputs(family)
@@ -110,7 +122,7 @@ export async function openSession(options: SessionOptions): Promise<StackSession
       lastInputs,
       ...(options.noCache === undefined ? {} : { noCache: options.noCache }),
       health: (family) => healthOf(stack, family),
-      index: { url: clients.transport.url(`${repositoryUrl(repository)}simple/`), accessToken: token('roles/artifactregistry.reader') },
+      index,
     }),
   )
   return {
@@ -131,6 +143,11 @@ export async function openSession(options: SessionOptions): Promise<StackSession
       inventory,
       signal,
       ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
+    },
+    async rebake(family, progress) {
+      const row = source === undefined ? undefined : inventory.get(`python-package/${source.name}`)
+      const wheels = row?.attributes === undefined ? [] : [LockedWheelAttributes.parse(row.attributes)]
+      return queue.bake(specs.spec(family, wheels), index, { progress, signal, noCache: true })
     },
     close: () => inventory.close(),
   }
@@ -155,15 +172,28 @@ async function readSource(options: SessionOptions, stack: LoadedStack, specs: Im
 function withSource(stack: LoadedStack, compiled: readonly DesiredResource[], source: SourcePackage | undefined): readonly DesiredResource[] {
   if (source === undefined) return compiled.filter((resource) => resource.kind !== 'python-package')
   const address = `python-package/${source.name}` as const
-  const access = compiled.filter((resource) => resource.kind === 'artifact-repository-iam-member' || resource.kind === 'service-account' || resource.address === 'service/iamcredentials.googleapis.com').map((resource) => resource.address)
+  const access = compiled
+    .filter((resource) => resource.kind === 'artifact-repository-iam-member' || resource.kind === 'service-account' || resource.address === 'service/iamcredentials.googleapis.com')
+    .map((resource) => resource.address)
   return compiled.map((resource) => {
     if (resource.kind === 'python-package') {
-      return { ...resource, props: { ...resource.props, name: source.name, version: source.version, sourceDigest: source.digest, builtSha256: source.builtSha256 }, dependsOn: [...resource.dependsOn, ...access] }
+      return {
+        ...resource,
+        props: { ...resource.props, name: source.name, version: source.version, sourceDigest: source.digest, builtSha256: source.builtSha256 },
+        dependsOn: [...resource.dependsOn, ...access],
+      }
     }
     const image = resource.kind === 'image' ? stack.config.images[String(resource.props['family'])] : undefined
     if (image === undefined || !isServerImage(image)) return resource
     const wheels = image.python.includes(source.name)
-      ? [{ name: source.name, version: { $ref: address, attribute: 'version' }, fileName: { $ref: address, attribute: 'fileName' }, sha256: { $ref: address, attribute: 'sha256' } }]
+      ? [
+          {
+            name: source.name,
+            version: { $ref: address, attribute: 'version' },
+            fileName: { $ref: address, attribute: 'fileName' },
+            sha256: { $ref: address, attribute: 'sha256' },
+          },
+        ]
       : []
     // The key of the image below is an input of this one's.
     return { ...resource, props: { ...resource.props, wheels, below: { $ref: `image/${image.from}`, attribute: 'key' } }, dependsOn: [...resource.dependsOn, ...access] }

@@ -35,7 +35,10 @@ export function addCloudCommands(program: Command): void {
     async action({ home }) {
       return { ...(await cloudStatus(home)) }
     },
-    render: (result) => (result['running'] === true ? `running: ${String(result['url'])} (pid ${String(result['pid'])}, since ${String(result['startedAt'])})` : `not running (data in ${String(result['home'])})`),
+    render: (result) =>
+      result['running'] === true
+        ? `running: ${String(result['url'])} (pid ${String(result['pid'])}, since ${String(result['startedAt'])})`
+        : `not running (data in ${String(result['home'])})`,
   })
 
   defineCommand(cloud, {
@@ -52,7 +55,7 @@ export function addCloudCommands(program: Command): void {
 
   defineCommand(cloud, {
     name: 'token',
-    summary: "print an access token of the owner (or of a service account, with --as)",
+    summary: 'print an access token of the owner (or of a service account, with --as)',
     options: [{ flags: '--as <email>', help: 'a token of this service account instead' }],
     async action({ home, options }) {
       const status = await cloudStatus(home)

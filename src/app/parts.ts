@@ -1,0 +1,146 @@
+/** `kiln publish`, `kiln bake`, `kiln dev`: one part of the stack and what it stands on. */
+import { KilnError } from '../base/errors.ts'
+import { applyPlan } from '../engine/apply.ts'
+import { dependenciesOf } from '../engine/graph.ts'
+import { acquireLease } from '../engine/lease.ts'
+import { planStack } from '../engine/plan.ts'
+import type { Address, DesiredResource } from '../engine/types.ts'
+import { loadStack } from '../config/load.ts'
+import { requireDev } from './up.ts'
+import type { VerbOptions } from './up.ts'
+import { waitHealthy } from './stack/health.ts'
+import { openSession } from './stack/session.ts'
+import type { StackSession } from './stack/session.ts'
+
+/** The named resources and everything that they depend on, in the given order. */
+export function closureOf(desired: readonly DesiredResource[], addresses: readonly Address[]): readonly DesiredResource[] {
+  const byAddress = new Map(desired.map((resource) => [resource.address, resource]))
+  const wanted = new Set<Address>()
+  const visit = (address: Address): void => {
+    const resource = byAddress.get(address)
+    if (resource === undefined || wanted.has(address)) return
+    wanted.add(address)
+    for (const dependency of dependenciesOf(resource)) visit(dependency)
+  }
+  for (const address of addresses) visit(address)
+  return desired.filter((resource) => wanted.has(resource.address))
+}
+
+type Attributes = Readonly<Record<string, unknown>>
+
+interface PartResult {
+  readonly session: StackSession
+  readonly attributes: Attributes
+  readonly changes: number
+  /** The part itself was already as it should be. */
+  readonly unchanged: boolean
+  readonly reasons: readonly string[]
+}
+
+/** Plans and applies one part with what it stands on, under the lease, and gives the session to `use` before it closes. */
+async function withPart<T>(options: VerbOptions, verb: string, addressOf: (session: StackSession) => Address, use: (result: PartResult) => Promise<T>): Promise<T> {
+  const { config } = await loadStack(options.dir)
+  const lease = await acquireLease(options.home, config.project.id, verb)
+  try {
+    const session = await openSession(options)
+    try {
+      const address = addressOf(session)
+      const planned = await planStack(session.engine, closureOf(session.desired, [address]))
+      // What this part does not need is not this verb's to remove.
+      const nodes = planned.plan.nodes.filter((node) => node.action !== 'delete' && node.action !== 'forget')
+      const limited = { ...planned, plan: { ...planned.plan, nodes } }
+      await options.onPlan?.(limited.plan)
+      const result = await applyPlan(session.engine, limited)
+      const node = nodes.find((each) => each.address === address)
+      return await use({ session, attributes: result.attributes.get(address) ?? {}, changes: result.changes, unchanged: node?.action === 'noop', reasons: node?.reasons ?? [] })
+    } finally {
+      session.close()
+    }
+  } finally {
+    await lease.release()
+  }
+}
+
+/** Builds the wheel and publishes it. @throws KilnError E_PACKAGE_*, E_NOT_FOUND when no image has Python packages */
+export async function publish(options: VerbOptions): Promise<Record<string, unknown>> {
+  return withPart(
+    options,
+    'publish',
+    (session) => {
+      if (session.packageName !== undefined) return `python-package/${session.packageName}`
+      throw new KilnError('E_NOT_FOUND', 'no image of the config has Python packages, so there is nothing to publish', { hint: 'name the package in `python` of an image' })
+    },
+    async ({ attributes, changes, unchanged }) => ({
+      package: attributes['name'],
+      version: attributes['version'],
+      file: attributes['fileName'],
+      sha256: attributes['sha256'],
+      indexUrl: attributes['indexUrl'],
+      published: !unchanged,
+      changes,
+    }),
+  )
+}
+
+export interface BakeVerbOptions extends VerbOptions {
+  /** Default: every image of the config, bases first. */
+  readonly image: string | undefined
+}
+
+/** Bakes, imports, tests and promotes images. @throws KilnError E_BAKE, E_LOCK_STALE, E_BOOT_TEST … */
+export async function bake(options: BakeVerbOptions): Promise<Record<string, unknown>> {
+  const { config } = await loadStack(options.dir)
+  const families = options.image === undefined ? Object.keys(config.images) : [options.image]
+  const images: Record<string, unknown>[] = []
+  for (const family of families) images.push(await bakeOne(options, family))
+  return families.length === 1 ? { ...images[0] } : { images }
+}
+
+async function bakeOne(options: BakeVerbOptions, family: string): Promise<Record<string, unknown>> {
+  return withPart(
+    options,
+    'bake',
+    (session) => {
+      if (session.specs.families.includes(family)) return `image/${family}`
+      throw new KilnError('E_NOT_FOUND', `there is no image ${family} in the config`, { hint: `it has: ${session.specs.families.join(', ')}` })
+    },
+    async (part) => {
+      const result = {
+        family,
+        image: part.attributes['name'],
+        key: part.attributes['key'],
+        digest: part.attributes['digest'],
+        selfLink: part.attributes['selfLink'],
+        cached: part.unchanged,
+        changes: part.reasons,
+      }
+      if (options.noCache !== true || !part.unchanged) return result
+      return { ...result, cached: false, ...(await bakeAgain(options, part.session, family, String(part.attributes['digest']))) }
+    },
+  )
+}
+
+/** The image is there already: bake it once more from nothing, and compare. */
+async function bakeAgain(options: VerbOptions, session: StackSession, family: string, digest: string): Promise<Record<string, unknown>> {
+  const again = await session.rebake(family, { note: options.note })
+  if (again.digest !== digest) {
+    throw new KilnError('E_BAKE', `baking ${family} again from the same inputs gave other bytes: ${again.digest} instead of ${digest}`, {
+      hint: 'please report it with the manifest.json beside the disk; the image of the family was left as it is',
+    })
+  }
+  return { reproduced: true, durations: again.durations }
+}
+
+/** The dev VM from the newest image of its family, running and healthy. */
+export async function dev(options: VerbOptions): Promise<{ readonly vm: string; readonly url: string | undefined; readonly image: unknown; readonly changes: number }> {
+  return withPart(
+    options,
+    'dev',
+    (session) => `instance/${requireDev(undefined, session)}`,
+    async ({ session, attributes, changes }) => {
+      const { dev: config } = session.stack.config
+      const url = config === undefined ? undefined : await waitHealthy(session, config, String(attributes['externalIp'] ?? ''), options.note)
+      return { vm: requireDev(undefined, session), url, image: attributes['image'], changes }
+    },
+  )
+}

@@ -1,0 +1,185 @@
+/** `kiln up`, `plan`, `status` and `destroy`: the whole runbook in the right order. */
+import { KilnError } from '../base/errors.ts'
+import { applyPlan } from '../engine/apply.ts'
+import { destroyStack, planDestroy } from '../engine/destroy.ts'
+import { acquireLease } from '../engine/lease.ts'
+import { openInventory } from '../engine/inventory.ts'
+import { planStack } from '../engine/plan.ts'
+import type { EngineEvent, Plan } from '../engine/types.ts'
+import { loadStack } from '../config/load.ts'
+import type { KilnHome } from '../host/home.ts'
+import { resourceKinds } from '../resources/kinds.ts'
+import { imageKind } from './kinds/image.ts'
+import { pythonPackageKind } from './kinds/python-package.ts'
+import { startCloud } from './cloud/control.ts'
+import { pocketClients } from './stack/cloud-clients.ts'
+import { waitHealthy } from './stack/health.ts'
+import { removalParts } from './stack/removal-parts.ts'
+import { openSession } from './stack/session.ts'
+import type { StackSession } from './stack/session.ts'
+
+export interface VerbOptions {
+  readonly home: KilnHome
+  readonly dir: string
+  readonly signal: AbortSignal
+  readonly note: (text: string) => void
+  /** Called with the plan before anything changes; returns when the user agreed, and says who hears of progress. */
+  readonly onPlan?: (plan: Plan) => Promise<void>
+  readonly onEvent?: (event: EngineEvent) => void
+  readonly noCache?: boolean
+  /** Resolve all Debian packages again instead of taking those of kiln.lock. */
+  readonly updateLock?: boolean
+}
+
+export interface UpResult extends Record<string, unknown> {
+  /** Where the dev VM's server answers; undefined when the config has no dev VM. */
+  readonly url: string | undefined
+  readonly image: string | undefined
+  readonly imageDigest: string | undefined
+  readonly package: string | undefined
+  readonly version: string | undefined
+  /** For pip, with `oauth2accesstoken` and a token as credentials. */
+  readonly indexUrl: string | undefined
+  readonly changes: number
+  readonly durationMs: number
+}
+
+/**
+ * Brings the stack to what its config says, and waits until its server is healthy. Safe to repeat; goes on where it stopped.
+ * @throws KilnError E_LOCKED when another command changes the stack; E_APPLY with every failure; E_NOT_HEALTHY; of config and package
+ */
+export async function up(options: VerbOptions): Promise<UpResult> {
+  const startedAt = performance.now()
+  const stack = await loadStack(options.dir)
+  const lease = await acquireLease(options.home, stack.config.project.id, 'up')
+  try {
+    const session = await openSession(options)
+    try {
+      const planned = await planStack(session.engine, session.desired)
+      await options.onPlan?.(planned.plan)
+      const result = await applyPlan(session.engine, planned)
+      const { dev } = session.stack.config
+      const instance = dev === undefined ? undefined : result.attributes.get(`instance/${dev.name}`)
+      const url = dev === undefined ? undefined : await waitHealthy(session, dev, String(instance?.['externalIp'] ?? ''), options.note)
+      const image = dev === undefined ? undefined : result.attributes.get(`image/${dev.image}`)
+      const wheel = session.packageName === undefined ? undefined : result.attributes.get(`python-package/${session.packageName}`)
+      return {
+        url,
+        image: text(image?.['name']),
+        imageDigest: text(image?.['digest']),
+        package: session.packageName,
+        version: text(wheel?.['version']),
+        indexUrl: text(wheel?.['indexUrl']),
+        changes: result.changes,
+        durationMs: Math.round(performance.now() - startedAt),
+      }
+    } finally {
+      session.close()
+    }
+  } finally {
+    await lease.release()
+  }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+/** What `up` would do. Changes nothing but starting the pocket cloud. */
+export async function plan(options: VerbOptions): Promise<Plan> {
+  const session = await openSession(options)
+  try {
+    return (await planStack(session.engine, session.desired)).plan
+  } finally {
+    session.close()
+  }
+}
+
+export interface StatusRow {
+  readonly address: string
+  readonly state: 'ok' | 'missing' | 'differs' | 'drifted' | 'extra'
+  readonly reasons: readonly string[]
+}
+
+export interface StatusResult extends Record<string, unknown> {
+  readonly stack: string
+  readonly cloud: string
+  readonly resources: readonly StatusRow[]
+  readonly url: string | undefined
+  readonly healthy: boolean | undefined
+}
+
+/** What is there, compared with the config; drift is told apart from changes of the config. */
+export async function status(options: VerbOptions): Promise<StatusResult> {
+  const session = await openSession(options)
+  try {
+    const planned = await planStack(session.engine, session.desired)
+    const resources = planned.plan.nodes.map((node): StatusRow => ({ address: node.address, state: stateOf(node), reasons: node.action === 'noop' ? [] : node.reasons }))
+    const { dev } = session.stack.config
+    const ip = dev === undefined ? undefined : text(planned.observed.get(`instance/${dev.name}`)?.['externalIp'])
+    const health = dev === undefined || ip === undefined || ip === '' ? undefined : await healthNow(session, dev.image, ip)
+    return { stack: session.name, cloud: session.url, resources, url: health?.url, healthy: health?.healthy }
+  } finally {
+    session.close()
+  }
+}
+
+function stateOf(node: Plan['nodes'][number]): StatusRow['state'] {
+  if (node.drifted) return 'drifted'
+  if (node.action === 'noop') return 'ok'
+  if (node.action === 'create') return 'missing'
+  return node.action === 'delete' || node.action === 'forget' ? 'extra' : 'differs'
+}
+
+async function healthNow(session: StackSession, image: string, ip: string): Promise<{ readonly url: string; readonly healthy: boolean } | undefined> {
+  const spec = session.stack.config.images[image]
+  if (spec === undefined || !('health' in spec)) return undefined
+  const url = `http://${ip}:${spec.health.port}`
+  try {
+    const response = await fetch(`${url}${spec.health.path}`, { signal: AbortSignal.timeout(5000) })
+    await response.body?.cancel()
+    return { url, healthy: response.ok }
+  } catch {
+    return { url, healthy: false }
+  }
+}
+
+/**
+ * Removes everything that Kiln made for the stack and nothing else. Needs the config only for the stack's name.
+ * @throws KilnError E_APPLY with what could not be removed; run again to go on
+ */
+export async function destroy(options: VerbOptions): Promise<{ readonly removed: number; readonly plan: Plan }> {
+  const stack = await loadStack(options.dir)
+  const name = stack.config.project.id
+  const lease = await acquireLease(options.home, name, 'destroy')
+  try {
+    const { daemon } = await startCloud({ home: options.home })
+    const clients = pocketClients(options.home, daemon.url)
+    const inventory = openInventory(options.home, name)
+    try {
+      const engine = {
+        stack: name,
+        kinds: [...[...resourceKinds.values()].map((entry) => entry.kind), pythonPackageKind(removalParts.package), imageKind(removalParts.image)],
+        clients,
+        inventory,
+        signal: options.signal,
+        ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
+      }
+      const planned = planDestroy(engine)
+      await options.onPlan?.(planned.plan)
+      const result = await destroyStack(engine)
+      return { removed: result.changes, plan: planned.plan }
+    } finally {
+      inventory.close()
+    }
+  } finally {
+    await lease.release()
+  }
+}
+
+/** @throws KilnError E_NOT_FOUND when the config has no dev VM and none is named */
+export function requireDev(name: string | undefined, session: Pick<StackSession, 'stack'>): string {
+  const found = name ?? session.stack.config.dev?.name
+  if (found !== undefined) return found
+  throw new KilnError('E_NOT_FOUND', 'the config has no dev VM, and no VM was named', { hint: 'add a `dev` section to kiln.config.ts, or name a VM' })
+}

@@ -1,0 +1,162 @@
+/** Looking into VMs through the API alone: addresses, serial output, SSH keys. The same on Google. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { KilnError } from '../base/errors.ts'
+import { waitFor } from '../base/wait.ts'
+import type { Clients } from '../client/clients.ts'
+import { call, isAbsent } from '../client/errors.ts'
+import { waitForCompute } from '../client/operations.ts'
+import { loadStack } from '../config/load.ts'
+import { run } from '../host/exec.ts'
+import { readTextIfExists } from '../host/files.ts'
+import type { KilnHome } from '../host/home.ts'
+import { accepts } from '../host/ports.ts'
+import { cloudStatus } from './cloud/control.ts'
+import { pocketClients } from './stack/cloud-clients.ts'
+
+export interface VmTarget {
+  readonly clients: Clients
+  readonly home: KilnHome
+  readonly project: string
+  readonly zone: string
+  readonly name: string
+}
+
+/**
+ * The VM that is meant: the named one, else the dev VM of the config.
+ * @throws KilnError E_CLOUD_NOT_RUNNING, E_NOT_FOUND
+ */
+export async function findVm(options: { readonly home: KilnHome; readonly dir: string; readonly name: string | undefined }): Promise<VmTarget> {
+  const { config } = await loadStack(options.dir)
+  const name = options.name ?? config.dev?.name
+  if (name === undefined) throw new KilnError('E_NOT_FOUND', 'the config has no dev VM, and no VM was named', { hint: 'name one: kiln logs VM' })
+  const cloud = await cloudStatus(options.home)
+  if (cloud.url === undefined) throw new KilnError('E_CLOUD_NOT_RUNNING', 'the pocket cloud is not running', { hint: 'start it: kiln cloud start' })
+  return { clients: pocketClients(options.home, cloud.url), home: options.home, project: config.project.id, zone: config.location.zone, name }
+}
+
+/** @throws KilnError E_NOT_FOUND that lists the VMs that are there */
+export async function getInstance(vm: VmTarget): Promise<{ readonly status: string; readonly address: string; readonly image: string }> {
+  const compute = await vm.clients.compute()
+  try {
+    const instance = await call(compute.instances.get({ project: vm.project, zone: vm.zone, instance: vm.name }))
+    return { status: instance.status ?? '', address: instance.networkInterfaces?.[0]?.accessConfigs?.[0]?.natIP ?? '', image: instance.labels?.['kiln-image'] ?? '' }
+  } catch (error) {
+    if (!isAbsent(error)) throw error
+    const list = await call(compute.instances.list({ project: vm.project, zone: vm.zone })).catch(() => ({ items: [] }))
+    const names = (list.items ?? []).map((each) => each.name).join(', ')
+    throw new KilnError('E_NOT_FOUND', `there is no VM ${vm.name} in ${vm.project}/${vm.zone}`, {
+      hint: names === '' ? 'run `kiln up` first' : `there are: ${names}`,
+      cause: error,
+    })
+  }
+}
+
+/** Serial port 1 from the beginning, then, when `follow`, what comes until the signal fires. */
+export async function* readSerial(vm: VmTarget, follow: boolean, signal: AbortSignal): AsyncGenerator<string> {
+  await getInstance(vm)
+  const compute = await vm.clients.compute()
+  let start = '0'
+  for (;;) {
+    const output = await call(compute.instances.getSerialPortOutput({ project: vm.project, zone: vm.zone, instance: vm.name, start }))
+    if ((output.contents ?? '') !== '') yield output.contents ?? ''
+    const more = output.next !== undefined && output.next !== null && output.next !== start
+    start = output.next ?? start
+    if (more) continue
+    if (!follow || signal.aborted) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, 500)
+      signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true })
+    })
+    if (signal.aborted) return
+  }
+}
+
+/** Only the lines of the server's own unit: those that systemd prints with its name. */
+export async function* readLogs(vm: VmTarget, follow: boolean, signal: AbortSignal): AsyncGenerator<string> {
+  let rest = ''
+  for await (const chunk of readSerial(vm, follow, signal)) {
+    const lines = `${rest}${chunk}`.split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) if (isServerLine(line)) yield `${line.replace(/\r$/, '')}\n`
+  }
+  if (isServerLine(rest)) yield `${rest}\n`
+}
+
+/** `[   12.345678] moshi-srv[312]: text`: what the server wrote, as the journal forwards it to the console. */
+function isServerLine(line: string): boolean {
+  return (
+    /^(\[\s*[\d.]+\]\s+)?[\w@.-]+\[\d+\]: /.test(line) &&
+    !/^(\[\s*[\d.]+\]\s+)?(systemd|systemd-[\w-]+|kernel|sshd|google_[\w-]+|GCEGuestAgent|dbus-daemon|login|agetty)\b[^[]*\[/.test(line)
+  )
+}
+
+export const sshUser = 'kiln'
+
+/**
+ * Makes sure that this data folder's SSH key is known to the project, so that the guest agent lets it in, and that the VM takes
+ * connections. Returns the arguments for `ssh`.
+ * @throws KilnError E_VM when the VM does not run, E_TIMEOUT when SSH does not answer
+ */
+export async function prepareSsh(vm: VmTarget, signal: AbortSignal, note: (text: string) => void): Promise<readonly string[]> {
+  const instance = await getInstance(vm)
+  if (instance.status !== 'RUNNING') throw new KilnError('E_VM', `the VM ${vm.name} is ${instance.status}`, { hint: 'start it with `kiln up`' })
+  const key = await ensureKey(vm.home)
+  await addProjectKey(vm, key.publicKey, signal)
+  let told = false
+  const port = await waitFor({ what: `SSH on ${vm.name}`, timeoutMs: 300_000, intervalMs: 500, signal }, async () => {
+    // Without the right to bind port 22, the pocket cloud forwards it ten thousand higher.
+    for (const candidate of [22, 10_022]) if (await accepts(candidate, instance.address)) return { done: true, value: candidate }
+    if (!told) note(`waiting for SSH on ${instance.address}`)
+    told = true
+    return { done: false, status: 'no connection' }
+  })
+  const known = join(vm.home.root, 'ssh', 'known_hosts')
+  return [
+    '-i',
+    key.path,
+    '-p',
+    String(port),
+    '-o',
+    'IdentitiesOnly=yes',
+    '-o',
+    `UserKnownHostsFile=${known}`,
+    '-o',
+    'StrictHostKeyChecking=accept-new',
+    '-o',
+    `HostKeyAlias=${vm.project}.${vm.name}`,
+    '-o',
+    'LogLevel=ERROR',
+    `${sshUser}@${instance.address}`,
+  ]
+}
+
+/** One key pair per data folder, made at first use. */
+async function ensureKey(home: KilnHome): Promise<{ readonly path: string; readonly publicKey: string }> {
+  const folder = join(home.root, 'ssh')
+  const path = join(folder, 'id_ed25519')
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const found = await readTextIfExists(`${path}.pub`)
+  if (found !== undefined) return { path, publicKey: found.trim() }
+  await run({ program: 'ssh-keygen', args: ['-q', '-t', 'ed25519', '-N', '', '-C', sshUser, '-f', path] }, { what: 'making an SSH key' })
+  return { path, publicKey: ((await readTextIfExists(`${path}.pub`)) ?? '').trim() }
+}
+
+/** Adds `USER:KEY` to the project's `ssh-keys` metadata, as `gcloud compute ssh` does. */
+async function addProjectKey(vm: VmTarget, publicKey: string, signal: AbortSignal): Promise<void> {
+  const compute = await vm.clients.compute()
+  const project = await call(compute.projects.get({ project: vm.project }))
+  const items = (project.commonInstanceMetadata?.items ?? []).map((item) => ({ key: item.key ?? '', value: item.value ?? '' }))
+  const line = `${sshUser}:${publicKey}`
+  const present = items.find((item) => item.key === 'ssh-keys')
+  if (present?.value.split('\n').includes(line) === true) return
+  const value = present === undefined || present.value === '' ? line : `${present.value}\n${line}`
+  const requestBody = {
+    fingerprint: project.commonInstanceMetadata?.fingerprint ?? undefined,
+    items: [...items.filter((item) => item.key !== 'ssh-keys'), { key: 'ssh-keys', value }],
+  }
+  await waitForCompute(vm.clients, vm.project, await call(compute.projects.setCommonInstanceMetadata({ project: vm.project, requestBody })), {
+    what: 'add the SSH key to the project',
+    signal,
+  })
+}

@@ -1,0 +1,121 @@
+/** Verbs over a whole stack: up, plan, status, destroy. */
+import type { Command } from 'commander'
+import type { Plan } from '../../app/plan-types.ts'
+import type { StatusResult, UpResult } from '../../app/up.ts'
+import { formatDuration } from '../../base/units.ts'
+import { confirm } from '../confirm.ts'
+import { defineCommand } from '../define-command.ts'
+import type { Invocation } from '../define-command.ts'
+import { planSummary, renderPlan } from '../render/plan.ts'
+import { createProgress } from '../render/progress.ts'
+import type { ProgressRenderer } from '../render/progress.ts'
+
+const dirArgument = { form: '[dir]', help: 'folder of kiln.config.ts (default: the current one)' }
+
+/** Shows the plan, asks when something changes, and gives the events to a renderer. */
+export function planAndProgress(
+  invocation: Invocation,
+  question: string,
+): { onPlan(plan: Plan): Promise<void>; onEvent(event: Parameters<ProgressRenderer['onEvent']>[0]): void; end(): Promise<void> } {
+  let renderer: ProgressRenderer | undefined
+  return {
+    async onPlan(plan) {
+      invocation.note(renderPlan(plan))
+      if (plan.nodes.some((node) => node.action !== 'noop')) await confirm(question, invocation)
+      renderer = createProgress(plan)
+    },
+    onEvent: (event) => renderer?.onEvent(event),
+    end: async () => renderer?.end(),
+  }
+}
+
+export function addStackCommands(program: Command): void {
+  defineCommand(program, {
+    name: 'up',
+    summary: 'plan, ask, then run the whole runbook in order; safe to repeat, resumes where it stopped',
+    arguments: [dirArgument],
+    stack: true,
+    asks: true,
+    footer: 'Runs on the pocket cloud of this KILN_HOME, which is started when it does not run. A stack of another folder: kiln up examples/moshi',
+    async action(invocation) {
+      const { up } = await import('../../app/up.ts')
+      const progress = planAndProgress(invocation, 'Make these changes?')
+      try {
+        return await up({
+          home: invocation.home,
+          dir: invocation.stackDir(invocation.args[0]),
+          signal: invocation.signal,
+          note: invocation.note,
+          onPlan: progress.onPlan,
+          onEvent: progress.onEvent,
+        })
+      } finally {
+        await progress.end()
+      }
+    },
+    render(result) {
+      const done = result as UpResult
+      const lines = [`${done.changes === 0 ? 'nothing to change' : `${done.changes} changes`} in ${formatDuration(done.durationMs)}`]
+      if (done.package !== undefined) lines.push(`package  ${done.package} ${done.version ?? ''}`, `index    ${done.indexUrl ?? ''}`)
+      if (done.image !== undefined) lines.push(`image    ${done.image}`, `digest   ${done.imageDigest ?? ''}`)
+      if (done.url !== undefined) lines.push(`url      ${done.url}`)
+      return lines.join('\n')
+    },
+  })
+
+  defineCommand(program, {
+    name: 'plan',
+    summary: 'what `up` would change, and why; drift included',
+    arguments: [dirArgument],
+    stack: true,
+    async action(invocation) {
+      const { plan } = await import('../../app/up.ts')
+      const made = await plan({ home: invocation.home, dir: invocation.stackDir(invocation.args[0]), signal: invocation.signal, note: invocation.note })
+      return { stack: made.stack, summary: planSummary(made), nodes: made.nodes }
+    },
+    render: (result) => renderPlan({ stack: String(result['stack']), nodes: result['nodes'] as Plan['nodes'] }, process.stdout),
+  })
+
+  defineCommand(program, {
+    name: 'status',
+    summary: 'what is there, compared with the config',
+    arguments: [dirArgument],
+    stack: true,
+    async action(invocation) {
+      const { status } = await import('../../app/up.ts')
+      return status({ home: invocation.home, dir: invocation.stackDir(invocation.args[0]), signal: invocation.signal, note: invocation.note })
+    },
+    render(result) {
+      const seen = result as StatusResult
+      const rows = seen.resources.map((row) => `${row.state.padEnd(8)} ${row.address}${row.reasons.length === 0 ? '' : `  ${row.reasons.join('; ')}`}`)
+      const health = seen.url === undefined ? [] : [`${seen.healthy === true ? 'healthy ' : 'NOT WELL'} ${seen.url}`]
+      return [`stack ${seen.stack} on ${seen.cloud}`, ...rows, ...health].join('\n')
+    },
+  })
+
+  defineCommand(program, {
+    name: 'destroy',
+    summary: 'remove everything that Kiln made for the stack, and nothing else',
+    arguments: [dirArgument],
+    stack: true,
+    asks: true,
+    async action(invocation) {
+      const { destroy } = await import('../../app/up.ts')
+      const progress = planAndProgress(invocation, 'Remove all this?')
+      try {
+        const { removed } = await destroy({
+          home: invocation.home,
+          dir: invocation.stackDir(invocation.args[0]),
+          signal: invocation.signal,
+          note: invocation.note,
+          onPlan: progress.onPlan,
+          onEvent: progress.onEvent,
+        })
+        return { removed }
+      } finally {
+        await progress.end()
+      }
+    },
+    render: (result) => `${String(result['removed'])} removed`,
+  })
+}
