@@ -1,6 +1,6 @@
 /**
  * Uploads a Python distribution (wheel or sdist) as twine does: one multipart form, streamed from the file.
- * The form: https://docs.pypi.org/api/upload/ ; metadata fields: PEP 566, PEP 643 and the core metadata specification.
+ * The form: the legacy upload API of the Python Package Index; metadata fields: PEP 566, PEP 643 and the core metadata specification.
  */
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
