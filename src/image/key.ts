@@ -2,7 +2,9 @@
 import { sha256Hex } from '../base/ids.ts'
 import { canonicalJson } from '../base/json.ts'
 import { earlyModules, initScript, kernelCommandLine } from './recipe/disk-layout.ts'
+import { baseGuestFiles, baseGuestLinks, machineLeftovers } from './recipe/guest-files.ts'
 import { RECIPE_VERSION, basePackages } from './recipe/packages.ts'
+import { serverUnit } from './recipe/server-unit.ts'
 import type { ImageKey, ImageSpec, KeyChanges, KeyInputs, LockFile, LockedImage } from './types.ts'
 
 const UNRESOLVED = 'not resolved yet'
@@ -45,7 +47,8 @@ function keyInputs(spec: ImageSpec, lock: LockFile | undefined, recipeVersion: s
   for (const item of entry?.debian ?? []) debian[`Debian package ${item.name}`] = `${item.version} ${item.sha256}`
   if (spec.type === 'base') {
     const boot = sha256Hex(canonicalJson([kernelCommandLine, earlyModules, initScript]))
-    return { recipe: recipeVersion, boot, suite: spec.suite, packages: basePackages(spec.suite, spec.packages).join(' '), ...(entry === undefined ? { 'Debian packages': UNRESOLVED } : debian) }
+    const system = sha256Hex(canonicalJson([baseGuestFiles(spec.suite), baseGuestLinks(), machineLeftovers]))
+    return { recipe: recipeVersion, boot, 'system files': system, suite: spec.suite, packages: basePackages(spec.suite, spec.packages).join(' '), ...(entry === undefined ? { 'Debian packages': UNRESOLVED } : debian) }
   }
   const inputs: Record<string, string> = {}
   for (const [name, value] of Object.entries(keyInputs(spec.from, lock, recipeVersion))) inputs[`${spec.from.name}: ${name}`] = value
@@ -53,7 +56,7 @@ function keyInputs(spec: ImageSpec, lock: LockFile | undefined, recipeVersion: s
   for (const wheel of spec.wheels) inputs[`wheel ${wheel.name}`] = `${wheel.version} ${wheel.sha256}`
   for (const file of spec.files) inputs[`file ${file.path}`] = `${file.sha256} ${file.mode.toString(8)}`
   for (const [name, value] of Object.entries(spec.environment)) inputs[`environment ${name}`] = value
-  return { ...inputs, recipe: recipeVersion, name: spec.name, packages: [...spec.packages].sort().join(' '), user: spec.user, entrypoint: spec.entrypoint, port: String(spec.port) }
+  return { ...inputs, recipe: recipeVersion, name: spec.name, packages: [...spec.packages].sort().join(' '), user: spec.user, entrypoint: spec.entrypoint, port: String(spec.port), 'system unit': sha256Hex(serverUnit(spec)) }
 }
 
 /** Why one key is not the other, one line per input; empty when they are the same. */
@@ -73,7 +76,7 @@ export function explainKeyChange(previous: KeyInputs, next: KeyInputs): KeyChang
 function change(name: string, before: string, after: string): string {
   const [oldHead, newHead] = [head(before), head(after)]
   if (oldHead !== '' && newHead !== '' && oldHead !== newHead) return `${name} ${oldHead} -> ${newHead}`
-  return /(^|: )(file|boot)\b/.test(name) || isHash(before) ? `${name} changed` : `${name} ${oldHead === newHead ? 'has other bytes' : `${before} -> ${after}`}`
+  return /(^|: )(file|boot|system)\b/.test(name) || isHash(before) ? `${name} changed` : `${name} ${oldHead === newHead ? 'has other bytes' : `${before} -> ${after}`}`
 }
 
 /** The readable part of an input's value: its text without hashes. */

@@ -29,7 +29,7 @@ export function serverUnit(spec: Pick<ServerImageSpec, 'name' | 'user' | 'entryp
   return `[Unit]
 Description=Server ${spec.name}
 DefaultDependencies=no
-After=local-fs.target systemd-tmpfiles-setup.service systemd-journald.socket
+After=local-fs.target systemd-journald.socket
 Conflicts=shutdown.target
 Before=shutdown.target
 StartLimitIntervalSec=0
@@ -49,9 +49,6 @@ SyslogIdentifier=${spec.name}
 NoNewPrivileges=yes
 ProtectSystem=full
 ProtectHome=yes
-ProtectKernelModules=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
 ${spec.port < 1024 ? 'AmbientCapabilities=CAP_NET_BIND_SERVICE\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\n' : 'CapabilityBoundingSet=\n'}
 [Install]
 WantedBy=multi-user.target

@@ -2,7 +2,7 @@
 import { chmod, mkdir, open, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { KilnError } from '../../base/errors.ts'
-import { findProgram, removeAll } from '../../host/files.ts'
+import { findProgram } from '../../host/files.ts'
 import { missingTool, run } from '../../host/exec.ts'
 import type { Command } from '../../host/exec.ts'
 import { networkError } from '../apt-sources.ts'
@@ -159,10 +159,4 @@ function explainInstall(error: unknown, { spec, sources, locked }: BaseRootConte
   if (unknown.length > 0) return new KilnError('E_BAKE', `Debian ${spec.suite} has no package ${unknown.join(', ')}`, { hint: `correct the packages of image ${spec.name} in kiln.config.ts`, detail, cause: error })
   if (locked !== undefined && /404 +Not Found|Version '[^']+' for '[^']+' was not found/.test(detail)) return staleLock(spec.name, [detail])
   return new KilnError('E_BAKE', `installing Debian ${spec.suite} for image ${spec.name} failed`, { detail, cause: error })
-}
-
-/** Empties a folder of root trees; see `asRoot` for why plain removal is not enough. */
-export async function removeTree(path: string): Promise<void> {
-  if (process.getuid?.() === 0) return removeAll(path)
-  await run(asRoot({ program: 'rm', args: ['-rf', '--', path] }), { what: 'removing a folder' })
 }

@@ -2,14 +2,14 @@
  * The EFI system partition: one unified kernel image (stub, kernel, small initial RAM disk, command line) at the path that firmware
  * starts by itself. It depends on the base image alone, so server images reuse it.
  */
-import { mkdir, readFile, rename, truncate, writeFile } from 'node:fs/promises'
+import { readFile, rename, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { KilnError } from '../../base/errors.ts'
 import { exists } from '../../host/files.ts'
 import { run } from '../../host/exec.ts'
 import type { Command } from '../../host/exec.ts'
-import { cpioArchive } from '../cpio.ts'
-import type { CpioEntry } from '../cpio.ts'
+import { cpioArchive } from '../../vm/cpio.ts'
+import type { CpioFile } from '../../vm/cpio.ts'
 import { findKernel } from '../kernel-modules.ts'
 import { SOURCE_DATE_EPOCH, bakeEnvironment } from '../namespace.ts'
 import { SECTOR_BYTES, diskLayout, earlyModules, initScript, kernelCommandLine } from '../recipe/disk-layout.ts'
@@ -71,16 +71,14 @@ async function unifiedKernel(context: BootFilesContext): Promise<Buffer> {
   ])
 }
 
-async function initrdEntries(tree: string, release: string, modules: readonly string[]): Promise<CpioEntry[]> {
-  const folder = (path: string): CpioEntry => ({ path, type: 'folder', mode: 0o755 })
-  const files: CpioEntry[] = []
-  for (const file of modules) files.push({ path: `modules.d/${plainName(file)}`, type: 'file', mode: 0o644, data: await readModule(join(tree, 'usr/lib/modules', release, file)) })
+async function initrdEntries(tree: string, release: string, modules: readonly string[]): Promise<CpioFile[]> {
+  const files: CpioFile[] = []
+  for (const file of modules) files.push({ path: `modules.d/${plainName(file)}`, mode: 0o644, data: await readModule(join(tree, 'usr/lib/modules', release, file)) })
   return [
-    ...['bin', 'dev', 'modules.d', 'proc', 'root', 'sys'].map(folder),
-    { path: 'dev/console', type: 'character', mode: 0o600, device: { major: 5, minor: 1 } },
-    { path: 'bin/busybox', type: 'file', mode: 0o755, data: await readFile(join(tree, 'usr/bin/busybox')).catch(() => readFile(join(tree, 'bin/busybox'))) },
-    { path: 'init', type: 'file', mode: 0o755, data: Buffer.from(initScript) },
-    { path: 'modules', type: 'file', mode: 0o644, data: Buffer.from(modules.map((file) => `${plainName(file)}\n`).join('')) },
+    ...['bin', 'dev', 'modules.d', 'proc', 'root', 'sys'].map((path) => ({ path, mode: 0o755 })),
+    { path: 'bin/busybox', mode: 0o755, data: await readFile(join(tree, 'usr/bin/busybox')).catch(() => readFile(join(tree, 'bin/busybox'))) },
+    { path: 'init', mode: 0o755, data: Buffer.from(initScript) },
+    { path: 'modules', mode: 0o644, data: Buffer.from(modules.map((file) => `${plainName(file)}\n`).join('')) },
     ...files,
   ]
 }
@@ -94,9 +92,4 @@ async function readModule(path: string): Promise<Buffer> {
   // Trixie's kernels have compressed modules, which busybox cannot load.
   const result = await run({ program: 'sh', args: ['-c', 'xz -dc -- "$1" | base64 -w0', 'kiln', path] }, { what: 'unpacking a kernel module' })
   return Buffer.from(result.stdout, 'base64')
-}
-
-/** Makes the folder that `bootFiles` writes to. */
-export async function makeBootFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true })
 }

@@ -11,7 +11,7 @@ import type { Command } from '../../host/exec.ts'
 import { SOURCE_DATE_EPOCH, asRoot, insideRoot } from '../namespace.ts'
 import type { RootStack } from '../namespace.ts'
 import { SERVER_UID, serverFolder, serverUnit, unitName } from '../recipe/server-unit.ts'
-import type { PrivateIndex, ServerImageSpec } from '../types.ts'
+import type { ImageSpec, PrivateIndex, ServerImageSpec } from '../types.ts'
 import type { BakeStep } from './step.ts'
 
 export interface ServerRootContext {
@@ -31,11 +31,11 @@ const inside = { scratch: '/run/kiln/scratch', pip: '/run/kiln/pip' }
 export const serverRoot: BakeStep<ServerRootContext, void> = {
   name: 'server root',
   inputs: ({ spec }) => ({ unit: serverUnit(spec) }),
-  plan: (context) => [accountCommand(context), ...pythonCommands(context), ...finishCommands(context)],
+  plan: (context) => [...accountCommands(context), ...pythonCommands(context), ...finishCommands(context)],
   async run(context, signal) {
     const { spec, index, scratch } = context
     const options = { killSignal: 'SIGKILL' as const, ...(signal === undefined ? {} : { signal }) }
-    await run(accountCommand(context), { ...options, what: `making the account ${spec.user}` })
+    for (const command of accountCommands(context)) await run(command, { ...options, what: `making the account ${spec.user}` })
     if (spec.wheels.length > 0) {
       if (index === undefined) throw new KilnError('E_BAKE', `image ${spec.name} has Python packages, and no private index was given`)
       await writeFile(join(scratch, 'requirements.txt'), spec.wheels.map(({ name, version, sha256 }) => `${name}==${version} --hash=sha256:${sha256}\n`).join(''))
@@ -57,9 +57,20 @@ export const serverRoot: BakeStep<ServerRootContext, void> = {
   },
 }
 
-function accountCommand({ spec, root }: ServerRootContext): Command {
-  const args = ['--system', '--uid', String(SERVER_UID), '--user-group', '--no-create-home', '--home-dir', `/var/lib/${spec.user}`, '--shell', '/usr/sbin/nologin', spec.user]
-  return insideRoot(root, 'useradd', args, { network: false })
+function accountCommands({ spec, root }: ServerRootContext): Command[] {
+  if (hasAccount(spec.from, spec.user)) return []
+  const args = ['--system', '--uid', String(serverUid(spec)), '--user-group', '--no-create-home', '--home-dir', `/var/lib/${spec.user}`, '--shell', '/usr/sbin/nologin', spec.user]
+  return [insideRoot(root, 'useradd', args, { network: false })]
+}
+
+/** True when an image below has made this account. */
+function hasAccount(spec: ImageSpec, user: string): boolean {
+  return spec.type === 'server' && (spec.user === user || hasAccount(spec.from, user))
+}
+
+/** One account per level, so that a server image on another one does not take its files over. */
+function serverUid(spec: ServerImageSpec): number {
+  return spec.from.type === 'base' ? SERVER_UID : serverUid(spec.from) + 1
 }
 
 function pythonCommands(context: ServerRootContext): Command[] {
