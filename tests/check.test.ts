@@ -9,7 +9,11 @@ const execute = promisify(execFile)
 
 async function outputOf(program: string, args: readonly string[]): Promise<string> {
   try {
-    await execute(join(root, 'node_modules/.bin', program), [...args], { cwd: root, env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}` }, maxBuffer: 16 * 1024 * 1024 })
+    await execute(join(root, 'node_modules/.bin', program), [...args], {
+      cwd: root,
+      env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}` },
+      maxBuffer: 16 * 1024 * 1024,
+    })
     return ''
   } catch (error) {
     const failure = error as { stdout?: string; stderr?: string; message: string }

@@ -56,7 +56,7 @@ export function createImageParts(options: ImagePartsOptions): ImageParts {
       }
     },
     async upload(clients, bucket, name, path, signal) {
-      await uploadObject(clients, { bucket, name, file: path, contentType: 'application/gzip', signal })
+      await uploadObject(clients, { bucket, name, file: path, contentType: 'application/gzip', metadata: { 'managed-by': 'kiln' }, signal })
       return `https://storage.googleapis.com/${bucket}/${name}`
     },
     async bootTest(family, disk, progress, signal) {

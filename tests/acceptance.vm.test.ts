@@ -1,0 +1,175 @@
+/** The main job, as its users run it: examples/moshi from a config to a VM that answers, and what follows. One story, in order. */
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createWorkplace } from './support/kiln.ts'
+import type { Workplace } from './support/kiln.ts'
+
+const execute = promisify(execFile)
+const python = '/usr/bin/python3'
+
+let place: Workplace
+// oxlint-disable-next-line typescript/no-explicit-any -- the JSON of the first run
+let first: any
+
+beforeAll(async () => {
+  place = await createWorkplace()
+})
+afterAll(() => place.remove())
+
+async function get(url: string): Promise<string> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(30_000) })
+  expect(response.status, url).toBe(200)
+  return response.text()
+}
+
+describe('from a Python project to a VM that answers', () => {
+  test('kiln up makes everything, and the server is the wheel that was published', async () => {
+    const result = await place.kiln(['up', '--yes', '--json'])
+    expect(result.stderr + result.stdout).toContain('boot test passed')
+    expect(result.exitCode, result.stderr).toBe(0)
+    first = result.json
+    expect(first).toMatchObject({ package: 'moshi-server', image: expect.stringMatching(/^moshi-srv-[0-9a-f]{16}$/), imageDigest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) })
+    expect(first.changes).toBeGreaterThan(20)
+    await get(`${first.url}/healthz`)
+    expect(await get(`${first.url}/version`)).toContain(first.version)
+  })
+
+  test('again: nothing to change', async () => {
+    const result = await place.kiln(['up', '--yes', '--json'])
+    expect(result.exitCode, result.stderr).toBe(0)
+    expect(result.json).toMatchObject({ changes: 0, url: first.url, imageDigest: first.imageDigest })
+  })
+
+  test('cloud status and plan tell as data', async () => {
+    expect((await place.kiln(['cloud', 'status', '--json'])).json).toMatchObject({ running: true, url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/), pid: expect.any(Number) })
+    const plan = await place.kiln(['plan', '--json'])
+    expect(plan.json.nodes.filter((node: { action: string }) => node.action !== 'noop')).toEqual([])
+    const status = await place.kiln(['status', '--json'])
+    expect(status.json).toMatchObject({ healthy: true, url: first.url })
+  })
+
+  test('the state of the server is real', async () => {
+    const answer = await fetch(`${first.url}/lessons/japanese/utterances`, { method: 'POST', body: JSON.stringify({ speaker: 'teacher', text: 'moshi moshi' }), headers: { 'content-type': 'application/json' } })
+    expect(answer.status).toBe(201)
+    expect(await get(`${first.url}/lessons/japanese`)).toContain('moshi moshi')
+  })
+
+  test('kiln ssh runs a command in the VM, kiln logs and kiln serial show it', async () => {
+    const user = await place.kiln(['ssh', '--', 'id', '-un'])
+    expect(user.stderr + user.stdout).toContain('kiln')
+    expect(user.exitCode).toBe(0)
+    const service = await place.kiln(['ssh', '--', 'systemctl', 'show', '-p', 'User', 'moshi-srv'])
+    expect(service.stdout).toContain('User=moshi')
+    expect((await place.kiln(['serial'])).stdout).toContain('Linux')
+    expect((await place.kiln(['logs'])).stdout).toMatch(/moshi|waitress|Serving/i)
+  })
+})
+
+describe("Debian's own pip", () => {
+  let folder: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'kiln-pip-'))
+  })
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+
+  async function pip(token: string | undefined, verb: readonly string[]): Promise<string> {
+    const url = new URL(first.indexUrl)
+    if (token !== undefined) {
+      url.username = 'oauth2accesstoken'
+      url.password = token
+    }
+    const args = ['-m', 'pip', '--isolated', '--no-input', '--disable-pip-version-check', ...verb, '--no-cache-dir', '--no-deps', '--index-url', url.href, 'moshi-server']
+    try {
+      const { stdout, stderr } = await execute(python, args, { env: { PATH: process.env['PATH'] ?? '', HOME: folder } })
+      return stdout + stderr
+    } catch (error) {
+      const failure = error as { stdout: string; stderr: string }
+      return `FAILED ${failure.stdout}${failure.stderr}`
+    }
+  }
+
+  test('downloads and installs with a token', async () => {
+    const token = (await place.kiln(['cloud', 'token'])).stdout.trim()
+    expect(await pip(token, ['download', '--dest', folder])).not.toContain('FAILED')
+    expect((await readdir(folder)).filter((name) => name.endsWith('.whl'))).toEqual([expect.stringMatching(/^moshi_server-.*\.whl$/)])
+    expect(await pip(token, ['install', '--target', join(folder, 'target')])).toContain('Successfully installed moshi-server')
+    const reader = (await place.kiln(['cloud', 'token', '--as', 'artifact-reader@moshi-3.iam.gserviceaccount.com'])).stdout.trim()
+    expect(await pip(reader, ['download', '--dest', join(folder, 'reader')])).not.toContain('FAILED')
+  })
+
+  test('gets 401 without a token, and 403 with an account that lacks the role', async () => {
+    expect((await fetch(`${first.indexUrl}moshi-server/`)).status).toBe(401)
+    expect(await pip(undefined, ['download', '--dest', folder])).toContain('FAILED')
+    const other = (await place.kiln(['cloud', 'token', '--as', 'moshi-srv-sa@moshi-3.iam.gserviceaccount.com'])).stdout.trim()
+    const refused = await fetch(`${first.indexUrl}moshi-server/`, { headers: { authorization: `Basic ${Buffer.from(`oauth2accesstoken:${other}`).toString('base64')}` } })
+    expect(refused.status).toBe(403)
+    expect(await refused.text()).toContain('artifactregistry')
+    expect(await pip(other, ['download', '--dest', folder])).toContain('403')
+  })
+})
+
+describe('a change', () => {
+  test('of the source under the same version is refused, and nothing is lost', async () => {
+    await edit('server/src/moshi_server/app.py', (text) => `${text}\n# a change\n`)
+    const result = await place.kiln(['up', '--yes', '--json'])
+    expect(result.exitCode).toBe(1)
+    expect(result.json.error.message).toContain('already published with other bytes')
+    await get(`${first.url}/healthz`)
+  })
+
+  test('of version and route is delivered without rebuilding the base', async () => {
+    const version = String(first.version).replace(/\d+$/, (last) => String(Number(last) + 1))
+    await edit('server/pyproject.toml', (text) => text.replace(`version = "${first.version}"`, `version = "${version}"`))
+    await edit('server/src/moshi_server/app.py', (text) => text.replace('if parts == ["version"]:', 'if parts in (["version"], ["about"]):'))
+    const result = await place.kiln(['up', '--yes', '--json'])
+    expect(result.exitCode, result.stderr).toBe(0)
+    expect(result.stderr).not.toMatch(/(update|replace|create|updated|replaced|created) image\/python3/)
+    expect(result.json.version).toBe(version)
+    expect(result.json.imageDigest).not.toBe(first.imageDigest)
+    expect(await get(`${result.json.url}/about`)).toContain(version)
+    expect(await place.machines()).toHaveLength(1)
+  })
+
+  test('behind our back is seen as drift, and healed', async () => {
+    const { url } = (await place.kiln(['cloud', 'status', '--json'])).json
+    const token = (await place.kiln(['cloud', 'token'])).stdout.trim()
+    const deleted = await fetch(`${url}/storage.googleapis.com/storage/v1/b/moshi-storage/o/entrypoint.sh`, { method: 'DELETE', headers: { authorization: `Bearer ${token}` } })
+    expect(deleted.status).toBe(204)
+    const plan = (await place.kiln(['plan', '--json'])).json
+    expect(plan.nodes.filter((node: { action: string }) => node.action !== 'noop')).toEqual([expect.objectContaining({ address: 'bucket-object/moshi-storage/entrypoint.sh', drifted: true })])
+    expect((await place.kiln(['up', '--yes', '--json'])).json.changes).toBe(1)
+  })
+})
+
+describe('the image', () => {
+  test('is the same bytes when it is baked twice from an emptied cache', async () => {
+    const digests: string[] = []
+    for (let round = 0; round < 2; round += 1) {
+      await rm(join(place.home, 'cache'), { recursive: true, force: true })
+      const result = await place.kiln(['bake', 'moshi-srv', '--no-cache', '--yes', '--json'])
+      expect(result.exitCode, result.stderr).toBe(0)
+      expect(result.json.reproduced).toBe(true)
+      digests.push(result.json.digest)
+    }
+    expect(digests[0]).toMatch(/^sha256:/)
+    expect(digests[1]).toBe(digests[0])
+  })
+})
+
+describe('destroy', () => {
+  test('removes everything that up made', async () => {
+    const result = await place.kiln(['destroy', '--yes', '--json'])
+    expect(result.exitCode, result.stderr).toBe(0)
+    expect(await place.machines()).toEqual([])
+    expect((await place.kiln(['destroy', '--yes', '--json'])).json.removed).toBe(0)
+  })
+})
+
+async function edit(name: string, change: (text: string) => string): Promise<void> {
+  const path = join(place.stack, name)
+  await writeFile(path, change(await readFile(path, 'utf8')))
+}
