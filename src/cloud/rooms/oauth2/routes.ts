@@ -1,0 +1,79 @@
+/** The token endpoint under all its names, token info, user info and key sets. */
+import type { Route, AnyRoute, RouteRequest } from '../../kernel/room.ts'
+import { OauthError } from './errors.ts'
+import { TokenInfoRequest, TokenRequest } from './schema.ts'
+import { JWT_BEARER } from './service.ts'
+import type { OauthService } from './service.ts'
+
+export function createOauthRoutes(service: OauthService): readonly AnyRoute[] {
+  return [
+    tokenRoute(service, 'api', '/token'),
+    tokenRoute(service, 'www', '/oauth2/v4/token'),
+    tokenRoute(service, 'accounts', '/o/oauth2/token'),
+    ...tokenInfoRoutes(service, 'api', '/tokeninfo'),
+    ...tokenInfoRoutes(service, 'www', '/oauth2/v1/tokeninfo'),
+    ...tokenInfoRoutes(service, 'www', '/oauth2/v3/tokeninfo'),
+    { id: 'oauth2.certs', method: 'GET', host: 'www', path: '/oauth2/v3/certs', permission: 'public', handler: () => service.keySet() },
+    {
+      id: 'oauth2.serviceAccountKeys',
+      method: 'GET',
+      host: 'www',
+      path: '/service_accounts/v1/jwk/:account',
+      permission: 'public',
+      handler: ({ params }) => service.keySet(params['account'] ?? ''),
+    },
+    { id: 'oauth2.userinfo', method: 'GET', host: 'openid', path: '/v1/userinfo', permission: 'authenticated', handler: ({ principal }) => service.userInfo(principal) },
+  ]
+}
+
+function tokenRoute(service: OauthService, host: string, path: string): AnyRoute {
+  const route: Route<ReturnType<typeof TokenRequest.parse>> = {
+    id: 'oauth2.token',
+    method: 'POST',
+    host,
+    path,
+    permission: 'public',
+    body: TokenRequest,
+    handler: (request) =>
+      answer(request, async () => {
+        const { grant_type: grantType, assertion, refresh_token: refreshToken } = request.body
+        if (grantType === JWT_BEARER) return service.jwtBearer(required(assertion, 'assertion'))
+        if (grantType === 'refresh_token') return service.refresh(required(refreshToken, 'refresh_token'))
+        throw new OauthError('unsupported_grant_type', `Invalid grant_type: ${grantType ?? ''}`)
+      }),
+  }
+  return route
+}
+
+function tokenInfoRoutes(service: OauthService, host: string, path: string): readonly AnyRoute[] {
+  const id = 'oauth2.tokeninfo'
+  const info = (request: RouteRequest<unknown>, given: ReturnType<typeof TokenInfoRequest.parse>): Promise<unknown> =>
+    answer(request, async () => (given.id_token === undefined ? service.accessTokenInfo(required(given.access_token, 'access_token')) : service.idTokenInfo(given.id_token)))
+  const post: Route<ReturnType<typeof TokenInfoRequest.parse>> = {
+    id,
+    method: 'POST',
+    host,
+    path,
+    permission: 'public',
+    body: TokenInfoRequest,
+    handler: (request) => info(request, { access_token: request.query['access_token'], id_token: request.query['id_token'], ...request.body }),
+  }
+  return [post, { id, method: 'GET', host, path, permission: 'public', handler: (request) => info(request, TokenInfoRequest.parse(request.query)) }]
+}
+
+/** Answers with what `work` gives, or with its error in OAuth's form; never to be cached. */
+async function answer({ reply }: Pick<RouteRequest, 'reply'>, work: () => Promise<Record<string, unknown>>): Promise<unknown> {
+  void reply.header('cache-control', 'no-store')
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof OauthError)) throw error
+    void reply.code(error.httpStatus)
+    return { error: error.error, error_description: error.message }
+  }
+}
+
+function required(value: string | undefined, name: string): string {
+  if (value === undefined || value === '') throw new OauthError('invalid_request', `Missing required parameter: ${name}`)
+  return value
+}

@@ -1,0 +1,173 @@
+/** Turns signed assertions of service accounts, and the owner's refresh token, into tokens. */
+import { createHash, createPublicKey, timingSafeEqual, verify } from 'node:crypto'
+import { ID_TOKEN_ISSUER, mintIdToken } from '../../kernel/id-token.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { PublicKeyInfo } from '../../kernel/ports.ts'
+import { ownerPrincipal, serviceAccountPrincipal } from '../../kernel/principal.ts'
+import type { Principal } from '../../kernel/principal.ts'
+import { OauthError } from './errors.ts'
+import { AssertionClaims, JwtHeader } from './schema.ts'
+
+export const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+const CLOUD_PLATFORM = 'https://www.googleapis.com/auth/cloud-platform'
+/** Google's own names of this endpoint, and the direct URL, whose port may be another one since the key file was written. */
+const AUDIENCES =
+  /^(https:\/\/oauth2\.googleapis\.com\/token|https:\/\/www\.googleapis\.com\/oauth2\/v4\/token|https:\/\/accounts\.google\.com\/o\/oauth2\/token|http:\/\/(127\.0\.0\.1|localhost|\[::1\]):\d+\/oauth2\.googleapis\.com\/token)$/
+const MAX_LIFETIME_SECONDS = 3600
+const SKEW_SECONDS = 300
+const TIMES = 'Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.'
+
+interface Jwt {
+  readonly header: unknown
+  readonly claims: unknown
+  readonly signed: Buffer
+  readonly signature: Buffer
+}
+
+export type OauthService = ReturnType<typeof createOauthService>
+
+export function createOauthService(kernel: Kernel, ownerRefreshToken: () => string | undefined) {
+  const { ports, tokens } = kernel
+
+  /** Synchronous from the look at the account to the token, so that an account that is disabled or deleted meanwhile keeps none. */
+  function fromAssertion(assertion: string): Record<string, unknown> | { readonly email: string; readonly audience: string } {
+    const jwt = parseJwt(assertion)
+    const header = JwtHeader.safeParse(jwt?.header)
+    const parsed = AssertionClaims.safeParse(jwt?.claims)
+    if (jwt === undefined || !header.success || !parsed.success) throw new OauthError('invalid_grant', 'Bad Request: the assertion is not a JWT with iss, aud, iat and exp.')
+    const claims = parsed.data
+    const account = ports.use('serviceAccounts').find(claims.iss)
+    if (account === undefined) throw new OauthError('invalid_grant', 'Invalid grant: account not found')
+    if (account.disabled) throw new OauthError('invalid_grant', `Account disabled: ${account.email}`)
+    const keys = ports.use('serviceAccountKeys').assertionKeys(account.email, header.data.kid)
+    if (header.data.alg !== 'RS256' || !keys.some((key) => isSignedBy(jwt, key))) throw new OauthError('invalid_grant', 'Invalid JWT Signature.')
+    checkTimes(claims.iat, claims.exp)
+    if (!AUDIENCES.test(claims.aud))
+      throw new OauthError('invalid_grant', `Invalid JWT: Failed audience check. The right audience is https://oauth2.googleapis.com/token, not ${claims.aud}`)
+    if (claims.sub !== undefined && claims.sub !== claims.iss) {
+      throw new OauthError(
+        'unauthorized_client',
+        'Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.',
+        401,
+      )
+    }
+    if (claims.target_audience !== undefined && claims.target_audience !== '') return { email: account.email, audience: claims.target_audience }
+    const scopes = (claims.scope ?? '').split(/\s+/).filter((scope) => scope !== '')
+    if (scopes.length === 0) throw new OauthError('invalid_scope', 'Invalid OAuth scope or ID token audience provided.')
+    return mint(serviceAccountPrincipal(account.email), scopes)
+  }
+
+  function mint(principal: Principal, scopes: readonly string[]): Record<string, unknown> {
+    const { accessToken, expiresInSeconds } = tokens.mint(principal, { scopes })
+    return { access_token: accessToken, expires_in: expiresInSeconds - 1, token_type: 'Bearer' }
+  }
+
+  return {
+    /** The grant of a key file. @throws OauthError */
+    async jwtBearer(assertion: string): Promise<Record<string, unknown>> {
+      const result = fromAssertion(assertion)
+      if (!('audience' in result && 'email' in result)) return result
+      return { id_token: await mintIdToken(kernel, String(result.email), String(result.audience), { includeEmail: true }) }
+    },
+
+    /** The grant of the owner's own credentials. @throws OauthError */
+    refresh(refreshToken: string): Record<string, unknown> {
+      const expected = ownerRefreshToken()
+      if (expected === undefined || expected === '' || !isEqual(refreshToken, expected)) throw new OauthError('invalid_grant', 'Token has been expired or revoked.')
+      return { ...mint(ownerPrincipal, [CLOUD_PLATFORM]), scope: CLOUD_PLATFORM }
+    },
+
+    /** @throws OauthError when it is not a valid token of this cloud */
+    accessTokenInfo(accessToken: string): Record<string, unknown> {
+      const info = tokens.verify(accessToken)
+      if (info === undefined) throw new OauthError('invalid_token', 'Invalid Value')
+      const subject = subjectOf(info.principal)
+      const expiresAt = Math.floor(info.expiresAtMs / 1000)
+      return {
+        azp: subject,
+        aud: subject,
+        sub: subject,
+        scope: info.scopes.join(' '),
+        exp: String(expiresAt),
+        expires_in: String(Math.max(0, expiresAt - Math.floor(Date.now() / 1000))),
+        email: info.principal.email,
+        email_verified: 'true',
+        access_type: 'online',
+      }
+    },
+
+    /** @throws OauthError when this cloud did not sign it, or it has expired */
+    idTokenInfo(idToken: string): Record<string, unknown> {
+      const jwt = parseJwt(idToken)
+      const header = JwtHeader.safeParse(jwt?.header)
+      const key = header.success
+        ? ports
+            .use('serviceAccountKeys')
+            .managedKeys()
+            .find((each) => each.keyId === header.data.kid)
+        : undefined
+      const claims = AssertionClaims.safeParse(jwt?.claims)
+      const isValid =
+        jwt !== undefined &&
+        key !== undefined &&
+        claims.success &&
+        header.data?.alg === 'RS256' &&
+        isSignedBy(jwt, key) &&
+        claims.data.iss === ID_TOKEN_ISSUER &&
+        claims.data.exp > Date.now() / 1000
+      if (!isValid) throw new OauthError('invalid_token', 'Invalid Value')
+      return { ...Object.fromEntries(Object.entries(claims.data).map(([name, value]) => [name, String(value)])), alg: 'RS256', kid: key.keyId, typ: 'JWT' }
+    },
+
+    userInfo: (principal: Principal): Record<string, unknown> => ({ sub: subjectOf(principal), email: principal.email, email_verified: true }),
+
+    /** The key set with which tokens signed here are checked: of one account (also its own keys), or of all. */
+    keySet(email?: string): { keys: readonly Record<string, unknown>[] } {
+      const port = ports.use('serviceAccountKeys')
+      const keys = [...port.managedKeys(email), ...(email === undefined ? [] : port.assertionKeys(email))]
+      return { keys: keys.map((key) => ({ ...createPublicKey(key.publicKeyPem).export({ format: 'jwk' }), kid: key.keyId, alg: 'RS256', use: 'sig' })) }
+    },
+  }
+
+  function subjectOf(principal: Principal): string {
+    const account = principal.member.startsWith('serviceAccount:') ? ports.use('serviceAccounts').find(principal.email) : undefined
+    return account?.uniqueId ?? String(createHash('sha256').update(principal.member).digest().readBigUInt64BE())
+  }
+}
+
+function parseJwt(text: string): Jwt | undefined {
+  const parts = text.split('.')
+  const [header, claims, signature] = parts
+  if (parts.length !== 3 || header === undefined || claims === undefined || signature === undefined) return undefined
+  try {
+    return {
+      header: JSON.parse(Buffer.from(header, 'base64url').toString()) as unknown,
+      claims: JSON.parse(Buffer.from(claims, 'base64url').toString()) as unknown,
+      signed: Buffer.from(`${header}.${claims}`),
+      signature: Buffer.from(signature, 'base64url'),
+    }
+  } catch {
+    return undefined
+  }
+}
+
+function isSignedBy(jwt: Jwt, key: PublicKeyInfo): boolean {
+  return verify('RSA-SHA256', jwt.signed, key.publicKeyPem, jwt.signature)
+}
+
+function checkTimes(issuedAt: number, expiresAt: number): void {
+  const now = Date.now() / 1000
+  const isReasonable =
+    expiresAt > now - SKEW_SECONDS &&
+    issuedAt < now + SKEW_SECONDS &&
+    expiresAt > issuedAt &&
+    expiresAt - issuedAt <= MAX_LIFETIME_SECONDS &&
+    issuedAt > now - MAX_LIFETIME_SECONDS - SKEW_SECONDS
+  if (!isReasonable) throw new OauthError('invalid_grant', TIMES)
+}
+
+/** In constant time, whatever the lengths. */
+function isEqual(one: string, other: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(one), digest(other))
+}
