@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -215,6 +216,22 @@ describe('waiting for a change', () => {
     await expect(dropped).rejects.toThrow()
     expect(await textOf('')).toBe('instance/\nproject/\n')
     expect(errors).toEqual([])
+  })
+})
+
+describe('a client that ends its side right after the request, as busybox does', () => {
+  async function exchange(path: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ path: server.socketPath, allowHalfOpen: true })
+      let received = ''
+      socket.setEncoding('utf8').on('data', (part: string) => (received += part)).on('end', () => resolve(received)).on('error', reject)
+      socket.end(`GET ${path} HTTP/1.1\r\nHost: 169.254.169.254\r\nMetadata-Flavor: Google\r\nConnection: close\r\n\r\n`)
+    })
+  }
+
+  test('gets its answer; a long poll is answered at once', async () => {
+    expect(await exchange('/computeMetadata/v1/instance/name')).toMatch(/^HTTP\/1.1 200 [^]*\r\n\r\ndev$/)
+    expect(await exchange('/computeMetadata/v1/instance/name?wait_for_change=true')).toMatch(/\r\n\r\ndev$/)
   })
 })
 

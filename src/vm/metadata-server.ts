@@ -53,6 +53,8 @@ export async function serveMetadata(socketPath: string, source: MetadataSource, 
   const server = createServer({ requestTimeout: 30 * SECOND_MS, headersTimeout: 10 * SECOND_MS, keepAliveTimeout: 5 * SECOND_MS }, (request, response) => {
     void handle(request, response, source, options)
   })
+  // busybox's wget ends its side as soon as the request is sent; by default Node would drop the answer then.
+  Object.assign(server, { httpAllowHalfOpen: true })
   server.maxConnections = maxConnections
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(socketPath, resolve))
   await chmod(socketPath, 0o600)
@@ -69,9 +71,12 @@ export async function serveMetadata(socketPath: string, source: MetadataSource, 
 async function handle(request: IncomingMessage, response: ServerResponse, source: MetadataSource, options: MetadataServerOptions): Promise<void> {
   const gone = new AbortController()
   response.once('close', () => gone.abort())
+  // A peer that ended its side cannot be told from one that is gone, so no poll is held open for it: it gets what is there now.
+  const ended = new AbortController()
+  request.socket.once('end', () => ended.abort())
   let reply: Reply
   try {
-    reply = await answer(request, source, gone.signal)
+    reply = await answer(request, source, { gone: gone.signal, ended: ended.signal })
   } catch (error) {
     if (gone.signal.aborted) return
     if (error instanceof Refusal) reply = error.reply
@@ -95,7 +100,12 @@ async function handle(request: IncomingMessage, response: ServerResponse, source
   response.end(request.method === 'HEAD' ? undefined : reply.body)
 }
 
-async function answer(request: IncomingMessage, source: MetadataSource, signal: AbortSignal): Promise<Reply> {
+interface Peer {
+  readonly gone: AbortSignal
+  readonly ended: AbortSignal
+}
+
+async function answer(request: IncomingMessage, source: MetadataSource, peer: Peer): Promise<Reply> {
   const url = requestUrl(request.url ?? '/')
   if (request.headers['x-forwarded-for'] !== undefined) throw new Refusal(errorPage(403, 'Forbidden', 'A request with the header X-Forwarded-For did not come from this VM.'))
   // Without the flavor header only the two top levels answer: clients use them to find out whether this is Compute Engine.
@@ -114,7 +124,7 @@ async function answer(request: IncomingMessage, source: MetadataSource, signal: 
     if (segments[3] === 'token') return token(segments[2] ?? '', url, source)
     if (segments[3] === 'identity') return identity(segments[2] ?? '', url, source)
   }
-  return read(request, url, segments, source, signal)
+  return read(request, url, segments, source, peer)
 }
 
 /** Slashes are joined in the path alone (the guest agent sends two in a row): a query may hold a URL. */
@@ -150,12 +160,12 @@ async function putGuestAttribute(request: IncomingMessage, segments: readonly st
   return text('')
 }
 
-async function read(request: IncomingMessage, url: URL, segments: readonly string[], source: MetadataSource, signal: AbortSignal): Promise<Reply> {
+async function read(request: IncomingMessage, url: URL, segments: readonly string[], source: MetadataSource, peer: Peer): Promise<Reply> {
   const first = metadataRoot(await source.tree())
   const node = findNode(first, segments)
   if (node === undefined) throw new Refusal(notFound())
   if (node.type === 'directory' && !url.pathname.endsWith('/')) return redirect(request, url)
-  const shown = isOn(url, 'wait_for_change') ? await waitForChange(node, url, segments, source, signal) : node
+  const shown = isOn(url, 'wait_for_change') ? await waitForChange(node, url, segments, source, peer) : node
   return render(shown, url)
 }
 
@@ -163,16 +173,17 @@ async function read(request: IncomingMessage, url: URL, segments: readonly strin
  * Waits until the asked part differs from `last_etag` (from what it is now, without one), or `timeout_sec` is over.
  * Looks again after each change, since a change elsewhere in the tree wakes the source too.
  */
-async function waitForChange(now: MetadataNode, url: URL, segments: readonly string[], source: MetadataSource, signal: AbortSignal): Promise<MetadataNode> {
+async function waitForChange(now: MetadataNode, url: URL, segments: readonly string[], source: MetadataSource, peer: Peer): Promise<MetadataNode> {
   const known = url.searchParams.get('last_etag') ?? etagOf(now)
   const timeoutMs = Number(url.searchParams.get('timeout_sec') ?? 'NaN') * SECOND_MS
-  const deadline = AbortSignal.timeout(Number.isFinite(timeoutMs) && timeoutMs >= 0 ? Math.min(timeoutMs, HOUR_MS) : HOUR_MS)
+  const timeout = AbortSignal.timeout(Number.isFinite(timeoutMs) && timeoutMs >= 0 ? Math.min(timeoutMs, HOUR_MS) : HOUR_MS)
+  const deadline = AbortSignal.any([timeout, peer.ended])
   let treeEtag = ''
   let node = now
   for (;;) {
     // Ended with each round, so that the source does not gather listeners.
     const round = new AbortController()
-    const ended = AbortSignal.any([signal, deadline, round.signal])
+    const ended = AbortSignal.any([peer.gone, deadline, round.signal])
     // Listening begins before reading: a change between the two is not missed.
     const change = source.changed(ended).catch((error: unknown) => {
       if (!ended.aborted) throw error
@@ -188,7 +199,7 @@ async function waitForChange(now: MetadataNode, url: URL, segments: readonly str
       }
       if (etagOf(node) !== known || deadline.aborted) return node
       await change
-      signal.throwIfAborted()
+      peer.gone.throwIfAborted()
     } finally {
       round.abort()
     }

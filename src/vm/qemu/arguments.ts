@@ -2,6 +2,7 @@
 import { sha256Hex } from '../../base/ids.ts'
 import type { Accelerator } from '../accelerator.ts'
 import type { VmDisk, VmSpec } from '../driver.ts'
+import { specMark } from './folder.ts'
 import { escapeOption, metadataMac, metadataNetdev, metadataOption, subnetNetdev, subnetOption } from './network.ts'
 
 export interface QemuFiles {
@@ -38,11 +39,13 @@ export function qemuArguments(spec: VmSpec, accelerator: Accelerator, files: Qem
     'none',
     '-rtc',
     'base=utc',
-    // The metadata card needs to spawn socat, so spawning stays allowed.
+    // The metadata card spawns socat, which the options spawn=deny and elevateprivileges=deny would stop.
     '-sandbox',
-    'on,obsolete=deny,elevateprivileges=deny,resourcecontrol=deny',
+    'on,obsolete=deny,resourcecontrol=deny',
     '-pidfile',
     files.pidFile,
+    '-fw_cfg',
+    specMark(spec),
     ...smbiosArguments(spec),
     '-drive',
     `if=pflash,unit=0,format=raw,readonly=on,file=${escapeOption(files.firmwareCode)}`,

@@ -2,22 +2,22 @@
 import { spawn } from 'node:child_process'
 import { copyFile, mkdir, open, rename, stat } from 'node:fs/promises'
 import { KilnError, describeError } from '../../base/errors.ts'
-import { sameJson } from '../../base/json.ts'
 import { sleep } from '../../base/wait.ts'
 import { missingTool, tailLines } from '../../host/exec.ts'
 import { exists, findProgram, readTextIfExists, removeAll } from '../../host/files.ts'
 import type { KilnHome } from '../../host/home.ts'
-import { endProcess, identifyProcess } from '../../host/process.ts'
+import { endProcess, identifyProcess, isRunning } from '../../host/process.ts'
 import type { ProcessIdentity } from '../../host/process.ts'
 import { rememberedAccelerator } from '../accelerator.ts'
 import type { Accelerator } from '../accelerator.ts'
 import type { VmDriver, VmSpec } from '../driver.ts'
 import { readSerialFile } from '../serial.ts'
 import { qemuArguments } from './arguments.ts'
-import { findProcess, prepareRun, qmpSocketPath, readMachine, readProcess, vmFiles, writeMachine, writeProcess } from './folder.ts'
+import { findProcess, prepareRun, qmpSocketPath, readMachine, readProcess, servesSpec, vmFiles, writeMachine, writeProcess } from './folder.ts'
 import type { MachineRecord, VmFiles } from './folder.ts'
 import { QemuVm, portTaken } from './machine.ts'
 import { withQmp } from './qmp.ts'
+import { withStartLock } from './start-lock.ts'
 
 export interface QemuDriverOptions {
   readonly home: KilnHome
@@ -40,6 +40,8 @@ const firmwarePairs = [
  * @example const vm = await createQemuDriver({ home: kilnHome() }).start('/data/vms/dev', spec)
  */
 export function createQemuDriver(options: QemuDriverOptions): VmDriver {
+  const startTimeoutMs = options.startTimeoutMs ?? 60_000
+
   async function openVm(folder: string): Promise<QemuVm | undefined> {
     const files = vmFiles(folder)
     const record = await readMachine(files)
@@ -47,20 +49,23 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
     return new QemuVm(files, record, (await findProcess(files)) ?? (await readProcess(files)))
   }
 
-  async function adopt(folder: string, spec: VmSpec): Promise<QemuVm | undefined> {
-    const vm = await openVm(folder)
-    if (vm === undefined || (await vm.state()).status !== 'running') return undefined
-    if (!sameJson({ ...vm.spec, forwards: [] }, { ...spec, forwards: [] })) {
-      throw new KilnError('E_VM', `the machine ${vm.spec.name} already runs in ${vm.folder} with other settings`, { hint: 'stop it first' })
+  async function adopt(folder: string, spec: VmSpec, signal?: AbortSignal): Promise<QemuVm | undefined> {
+    const files = vmFiles(folder)
+    const record = await readMachine(files)
+    const identity = record === undefined ? undefined : await findProcess(files)
+    if (record === undefined || identity === undefined) return undefined
+    if (!(await servesSpec(identity, spec))) {
+      throw new KilnError('E_VM', `the machine ${record.spec.name} already runs in ${files.folder} with other settings`, { hint: 'stop it first' })
     }
+    // Its starter may have been killed a moment ago, so it may still be opening its disks and sockets.
+    const exit = async (): Promise<string | undefined> => ((await isRunning(identity)) ? undefined : 'an unknown exit code')
+    await untilReady({ identity, files, exit }, record, startTimeoutMs, signal)
+    const vm = new QemuVm(files, record, identity)
     await vm.setForwards(spec.forwards)
     return vm
   }
 
-  async function start(folder: string, spec: VmSpec, signal?: AbortSignal): Promise<QemuVm> {
-    signal?.throwIfAborted()
-    const running = await adopt(folder, spec)
-    if (running !== undefined) return running
+  async function startFresh(folder: string, spec: VmSpec, signal?: AbortSignal): Promise<QemuVm> {
     const tools = await findTools(spec)
     const files = vmFiles(folder)
     const accelerator = await (options.accelerator ?? (() => rememberedAccelerator(options.home)))()
@@ -81,16 +86,21 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
     await writeMachine(files, record)
     const launched = await launch(tools.qemu, args, files)
     try {
-      await untilReady(launched, record, options.startTimeoutMs ?? 60_000, signal)
+      await untilReady(launched, record, startTimeoutMs, signal)
       await writeProcess(files, launched.identity)
     } catch (error) {
       await endProcess(launched.identity)
-      // Another process may have started this very machine at the same moment: then its QEMU holds the pid file and ours could not start.
-      const other = await adopt(folder, spec)
+      // A QEMU that a killed starter left, too young to be seen before, has the pid file and keeps ours from starting.
+      const other = await adopt(folder, spec, signal)
       if (other !== undefined) return other
       throw error
     }
     return new QemuVm(files, record, launched.identity)
+  }
+
+  async function start(folder: string, spec: VmSpec, signal?: AbortSignal): Promise<QemuVm> {
+    signal?.throwIfAborted()
+    return withStartLock(folder, startTimeoutMs, signal, async () => (await adopt(folder, spec, signal)) ?? (await startFresh(folder, spec, signal)))
   }
 
   return { id: 'qemu', start, open: openVm }
@@ -100,7 +110,7 @@ interface Launched {
   readonly identity: ProcessIdentity
   readonly files: VmFiles
   /** How the process ended, once it did. */
-  exit(): string | undefined
+  exit(): Promise<string | undefined>
 }
 
 /** Starts QEMU in a session of its own, so that no signal for our terminal or process group reaches it. */
@@ -116,7 +126,7 @@ async function launch(program: string, args: readonly string[], files: VmFiles):
     const pid = child.pid ?? 0
     // A process that is gone already has no start time; its pid is ours until its exit was collected, which `exit` tells.
     const identity = (await identifyProcess(pid)) ?? { pid, startTime: 'gone' }
-    return { identity, files, exit: () => ended }
+    return { identity, files, exit: async () => ended }
   } catch (error) {
     throw new KilnError('E_VM', `QEMU could not be started: ${program}`, { cause: error })
   } finally {
@@ -130,8 +140,11 @@ async function untilReady(launched: Launched, record: MachineRecord, timeoutMs: 
   let last = 'no socket yet'
   for (;;) {
     signal?.throwIfAborted()
-    if (launched.exit() !== undefined) throw await startFailure(launched, record, `QEMU ended with ${launched.exit()}`)
+    const exit = await launched.exit()
+    if (exit !== undefined) throw await startFailure(launched, record, `QEMU ended with ${exit}`)
     try {
+      // Until our QEMU has the pid file, the socket may still be answered by one that a killed starter left.
+      if ((await readTextIfExists(launched.files.pid))?.trim() !== String(launched.identity.pid)) throw new Error('QEMU has not written its pid yet')
       const status = (await withQmp(record.qmpSocket, (qmp) => qmp.execute('query-status'), 5000)) as { running?: boolean; status?: string }
       if (status.running === true) return
       last = `status ${status.status}`

@@ -6,6 +6,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { KilnError, systemErrorCode } from '../../base/errors.ts'
 import { sha256Hex } from '../../base/ids.ts'
+import { canonicalJson } from '../../base/json.ts'
 import { readTextIfExists, removeAll, writeFileDurable } from '../../host/files.ts'
 import type { KilnHome } from '../../host/home.ts'
 import { identifyProcess, isRunning } from '../../host/process.ts'
@@ -70,13 +71,13 @@ export async function writeMachine(files: VmFiles, record: MachineRecord): Promi
 }
 
 /**
- * Prepares the folder for a new run. The serial log stays, since it is the machine's history as on Compute Engine.
- * Must be called only when no QEMU runs for this folder.
+ * Prepares the folder for a new run. The serial log stays, since it is the machine's history as on Compute Engine. The pid file stays too:
+ * QEMU locks it before it opens anything else, so of two QEMUs for one folder the second always ends at once, even when the first
+ * one was left by a starter that was killed a moment ago and had no time to write its pid.
  */
 export async function prepareRun(files: VmFiles): Promise<void> {
   await mkdir(files.folder, { recursive: true })
   await removeAll(files.process)
-  await removeAll(files.pid)
   await writeFile(`${files.events}.in`, '{"execute":"qmp_capabilities"}\n')
   await writeFile(`${files.events}.out`, '')
 }
@@ -108,11 +109,26 @@ export async function findProcess(files: VmFiles): Promise<ProcessIdentity | und
 
 /** A pid may have been given to another program since: only a process that was started with this pid file is ours. */
 async function servesFolder(pid: number, files: VmFiles): Promise<boolean> {
+  return (await argumentOf(pid, '-pidfile')) === files.pid
+}
+
+/** True when the process was started for this spec: machine.json may have been rewritten by a start that then found it running. */
+export async function servesSpec(identity: ProcessIdentity, spec: VmSpec): Promise<boolean> {
+  return (await argumentOf(identity.pid, '-fw_cfg')) === specMark(spec)
+}
+
+/** QEMU's argument that tells one spec from another on the command line of a live process. Forwards may change, so they do not count. */
+export function specMark(spec: VmSpec): string {
+  return `name=opt/kiln/spec,string=${sha256Hex(canonicalJson({ ...spec, forwards: [] })).slice(0, 32)}`
+}
+
+async function argumentOf(pid: number, option: string): Promise<string | undefined> {
   try {
     const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0')
-    return words[words.indexOf('-pidfile') + 1] === files.pid
+    const at = words.indexOf(option)
+    return at < 0 ? undefined : words[at + 1]
   } catch {
-    return false
+    return undefined
   }
 }
 
@@ -120,7 +136,8 @@ async function servesFolder(pid: number, files: VmFiles): Promise<boolean> {
 export async function readEvents(files: VmFiles): Promise<QmpEvent[]> {
   const text = (await readTextIfExists(`${files.events}.out`)) ?? ''
   const events: QmpEvent[] = []
-  for (const line of text.split('\n')) {
+  // A QEMU whose start was cut off may have written after the file was emptied for the next one, which leaves zeros before.
+  for (const line of text.replaceAll('\0', '').split('\n')) {
     if (!line.includes('"event"')) continue
     try {
       events.push(parseEvent(JSON.parse(line) as Readonly<Record<string, unknown>>))

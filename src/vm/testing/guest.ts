@@ -38,7 +38,7 @@ httpd -p 80 -h /www
 if [ -e /sys/class/net/eth1 ]; then
   for round in 1 2 3 4 5; do
     before=$(cut -d' ' -f1 /proc/uptime)
-    echo "guest: metadata $(wget -T 20 -q -O - --header 'Metadata-Flavor: Google' http://169.254.169.254/computeMetadata/v1/instance/id) $before $(cut -d' ' -f1 /proc/uptime)"
+    echo "guest: metadata $(wget -q -O - --header 'Metadata-Flavor: Google' http://169.254.169.254/computeMetadata/v1/instance/id) $before $(cut -d' ' -f1 /proc/uptime)"
   done
 fi
 echo "${guestReady} after $(cut -d' ' -f1 /proc/uptime) s"
