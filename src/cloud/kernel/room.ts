@@ -59,7 +59,7 @@ export interface Route<Body = never> {
   /** Which of the room's hosts; default: the first. */
   readonly host?: string
   /**
-   * The permission on `target`. `authenticated`: any valid token, the handler decides by `request.require`. `public`: no token needed (token endpoints).
+   * The permission on `target`. `authenticated`: every valid token, the handler decides by `request.require`. `public`: no token needed (token endpoints).
    */
   readonly permission: string | 'authenticated' | 'public'
   /** What the permission is asked on. May throw 404 where Google does before authorisation. Default: the project in `params.project`. */

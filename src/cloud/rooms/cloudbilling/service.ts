@@ -1,4 +1,4 @@
-/** Billing accounts and their links to projects. Nothing costs anything here: any well-formed account exists and is open. */
+/** Billing accounts and their links to projects. Nothing costs anything here, so every well-formed account exists and is open. */
 import { ApiError, invalidArgument } from '../../kernel/api-error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { page } from '../../kernel/paging.ts'

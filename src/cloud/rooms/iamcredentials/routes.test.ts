@@ -2,15 +2,13 @@ import { createPublicKey, verify } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader, importSPKI, jwtVerify } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { describeRoomContract } from '../../kernel/room-contract.ts'
-import type { Room } from '../../kernel/room.ts'
 import { startTestCloud } from '../../kernel/testing.ts'
 import type { CallResult, TestCloud } from '../../kernel/testing.ts'
+import { createIamRoom } from '../iam/index.ts'
 import { createIamCredentialsRoom } from './index.ts'
 
 const email = 'target-sa@moshi-3.iam.gserviceaccount.com'
 const scope = ['https://www.googleapis.com/auth/cloud-platform']
-// A room must not import another, its tests neither: the iam room comes by a path that is made at run time.
-const { createIamRoom } = (await import(new URL('../iam/index.ts', import.meta.url).href)) as { createIamRoom: () => Room }
 let cloud: TestCloud
 let token: string
 

@@ -1,11 +1,12 @@
 import { createPrivateKey, sign } from 'node:crypto'
-import { JWT, OAuth2Client, UserRefreshClient } from 'google-auth-library'
+import { JWT, UserRefreshClient } from 'google-auth-library'
+import type { OAuth2Client } from 'google-auth-library'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { describeRoomContract } from '../../kernel/room-contract.ts'
-import type { Room } from '../../kernel/room.ts'
 import { startTestCloud } from '../../kernel/testing.ts'
 import type { CallResult, TestCloud } from '../../kernel/testing.ts'
+import { createIamRoom } from '../iam/index.ts'
 import { createOauth2Room } from './index.ts'
 
 const iam = 'iam.googleapis.com/v1/projects/-/serviceAccounts'
@@ -22,14 +23,7 @@ interface KeyFile {
 
 describeRoomContract({ makeRooms: () => [createOauth2Room()] })
 
-// A room must not import another, its tests neither: the iam room comes by a path that is made at run time.
-async function iamRoom(): Promise<() => Room> {
-  const module = (await import(new URL('../iam/index.ts', import.meta.url).href)) as { createIamRoom: () => Room }
-  return module.createIamRoom
-}
-
 beforeAll(async () => {
-  const createIamRoom = await iamRoom()
   cloud = await startTestCloud(() => [createOauth2Room({ ownerRefreshToken: () => ownerSecret }), createIamRoom()])
   cloud.addProject('moshi-3')
 })
