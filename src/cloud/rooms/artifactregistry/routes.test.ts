@@ -98,7 +98,7 @@ describe('repositories', () => {
       locationId: 'us-central1',
       displayName: 'us-central1',
     })
-    expect((await cloud.call('GET', `${api}`)).json.locationId).toBe('us-central1')
+    expect((await cloud.call('GET', api)).json.locationId).toBe('us-central1')
     expect((await cloud.call('POST', 'artifactregistry.googleapis.com/v1/projects/p-one/locations/moon1/repositories?repositoryId=x', { body: { format: 'PYTHON' } })).status).toBe(
       404,
     )

@@ -153,9 +153,14 @@ export function filterResources(resources: readonly Resource[], filter: string |
   if (filter === undefined || filter.trim() === '') return resources
   const [, field = '', value = ''] = /^\s*\(?\s*(name|owner)\s*=\s*"([^"]*)"\s*\)?\s*$/.exec(filter) ?? []
   if (field === '') throw invalidArgument(`The filter ${JSON.stringify(filter)} is not understood by the pocket cloud: it takes one name="…" or owner="…", with * for any text.`)
-  const parts = value.split('*').map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
+  const texts = value.split('*')
+  if (texts.length > 5) throw invalidArgument('A filter takes at most four *.')
+  const parts = texts.map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
   const pattern = new RegExp(`^${parts.join('.*')}$`)
-  return resources.filter((resource) => pattern.test(String(resource[field] ?? '')))
+  return resources.filter((resource) => {
+    const found = resource[field]
+    return typeof found === 'string' && pattern.test(found)
+  })
 }
 
 function sorted(resources: readonly Resource[]): readonly Resource[] {

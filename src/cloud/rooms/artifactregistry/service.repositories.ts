@@ -94,17 +94,13 @@ export function createRepositoryService(kernel: Kernel, store: ArtifactStore, op
         .split(',')
         .map((field) => toCamelCase(field.trim()))
         .filter((field) => field !== '')
-      const wanted = fields.length === 0 ? Object.keys(body).filter((field) => !ownedByServer.has(field)) : fields.includes('*') ? [...settingNames] : fields
+      const wanted = fields.length === 0 ? [...settingNames, 'format', 'mode'].filter((field) => body[field] !== undefined) : fields.includes('*') ? [...settingNames] : fields
       return kernel.database.transaction(() => {
         const record = get(path)
-        const settings: Record<string, unknown> = { ...record }
-        for (const field of wanted) {
-          const setting = settingNames.find((name) => name === field)
-          if (setting !== undefined) settings[setting] = body[setting]
-          else refuseChange(field, body, record)
-        }
-        checkLabels(settings['labels'] as Repository['labels'])
-        const changed = { ...settings, updateTime: new Date().toISOString() } as RepositoryRecord
+        for (const field of wanted) refuseFixed(field, body, record)
+        const sent = Object.fromEntries(settingNames.filter((name) => wanted.includes(name)).map((name) => [name, body[name]]))
+        const changed: RepositoryRecord = { ...record, ...sent, updateTime: new Date().toISOString() }
+        checkLabels(changed.labels)
         store.updateRepository(changed)
         return changed
       })
@@ -157,7 +153,9 @@ function settingsOf(body: Repository): RepositorySettings {
   return Object.fromEntries(settingNames.filter((name) => body[name] !== undefined).map((name) => [name, body[name]]))
 }
 
-function refuseChange(field: string, body: Repository, record: RepositoryRecord): void {
+/** @throws ApiError 400 for a field that a client cannot change, unless it says what is there already */
+function refuseFixed(field: string, body: Repository, record: RepositoryRecord): void {
+  if (settingNames.some((name) => name === field)) return
   if (ownedByServer.has(field)) throw invalidArgument(`The field ${field} cannot be changed.`)
   if (field !== 'format' && field !== 'mode') throw invalidArgument(`The field ${field} of a repository cannot be changed here; these can: ${settingNames.join(', ')}.`)
   const value = body[field]

@@ -109,6 +109,7 @@ export interface ArtifactStore {
 
 export function createStore(database: Database): ArtifactStore {
   function fromRow(row: { uid: string; project_id: string; location: string; repository_id: string; record: string }): RepositoryRecord {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by restOf below
     const rest = JSON.parse(row.record) as Omit<RepositoryRecord, 'uid' | 'projectId' | 'location' | 'repositoryId'>
     return { ...rest, uid: row.uid, projectId: row.project_id, location: row.location, repositoryId: row.repository_id }
   }

@@ -121,13 +121,13 @@ function mix(a: number, b: number, c: number, d: number, x: number, y: number): 
   state[b + 1] = (high >>> 24) | (low << 8)
   add(a, b, words[y]!, words[y + 1]!)
   // d = (d ^ a) >>> 16
-  low = state[d]! ^ state[a]!
+  low = state[d] ^ state[a]!
   high = state[d + 1]! ^ state[a + 1]!
   state[d] = (low >>> 16) | (high << 16)
   state[d + 1] = (high >>> 16) | (low << 16)
   add(c, d, 0, 0)
   // b = (b ^ c) >>> 63
-  low = state[b]! ^ state[c]!
+  low = state[b] ^ state[c]!
   high = state[b + 1]! ^ state[c + 1]!
   state[b] = (low << 1) | (high >>> 31)
   state[b + 1] = (high << 1) | (low >>> 31)

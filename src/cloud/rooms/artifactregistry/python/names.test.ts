@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkFilename, parseFilename } from './filenames.ts'
 import { parseMetadata } from './metadata.ts'
@@ -88,9 +88,9 @@ describe('file names', () => {
 
   test('nothing that passes the check could leave its folder', () => {
     for (const bad of ['../x-1.0.tar.gz', '/x-1.0.tar.gz', '..', 'a\\b-1.0.zip', 'a\0.whl', '.hidden', 'ä.whl', 'x'.repeat(256), 'a b.whl', ''])
-      expect(() => checkFilename(bad), bad).toThrow()
+      expect(() => checkFilename(bad), bad).toThrow('file name')
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 40 }), (text) => {
+      fc.property(fc.string({ unit: fc.constantFrom('a', '1', '.', '-', '_', '+', '/', '\\', '\0', ' ', '\n', 'é'), maxLength: 6 }), (text) => {
         try {
           checkFilename(text)
         } catch {

@@ -11,9 +11,9 @@ export const index = 'us-central1-python.pkg.dev/p-one/pypi'
 export interface TestIndex {
   readonly cloud: TestCloud
   /** Sends an upload form to the repository, or to `path`. */
-  send(parts: readonly FormPart[], path?: string, token?: string): Promise<CallResult>
+  readonly send: (parts: readonly FormPart[], path?: string, token?: string) => Promise<CallResult>
   /** Makes and uploads a wheel. @throws Error when it is refused */
-  uploadWheel(name: string, version: string, options?: WheelOptions): Promise<ReturnType<typeof makeWheel>>
+  readonly uploadWheel: (name: string, version: string, options?: WheelOptions) => Promise<ReturnType<typeof makeWheel>>
 }
 
 export async function startTestIndex(maxUploadBytes = 3_000_000): Promise<TestIndex> {
