@@ -2,7 +2,8 @@
  * How a verb is declared: arguments, options, an action that returns its result as data, and how a person sees that result.
  * Everything that all verbs share lives here: --json, --yes, errors, exit codes, Ctrl-C.
  */
-import { Command, CommanderError, Option } from 'commander'
+import { CommanderError, Option } from 'commander'
+import type { Command } from 'commander'
 import { KilnError, describeError, isKilnError } from '../base/errors.ts'
 import { kilnHome } from '../app/home.ts'
 import type { KilnHome } from '../app/home.ts'

@@ -11,6 +11,7 @@ import { createSecretManagerRoom } from '../../cloud/rooms/secretmanager/index.t
 import { createServiceUsageRoom } from '../../cloud/rooms/serviceusage/index.ts'
 import { createStorageRoom } from '../../cloud/rooms/storage/index.ts'
 import type { VmDriver } from '../../vm/driver.ts'
+import { serveMetadata } from '../../vm/metadata-server.ts'
 
 export interface RoomParts {
   readonly driver: VmDriver
@@ -30,6 +31,6 @@ export function createRooms(parts: RoomParts): readonly Room[] {
     createArtifactRegistryRoom(),
     createStorageRoom(),
     createSecretManagerRoom(),
-    createComputeRoom({ driver: parts.driver }),
+    createComputeRoom({ driver: parts.driver, serveMetadata }),
   ]
 }
