@@ -33,7 +33,7 @@ export function createArtifactRegistryRoom(options: ArtifactRegistryOptions = {}
       const packages = createPackageService({ kernel, store, files, repositories, operations })
       return [
         ...controlRoutes(kernel, repositories),
-        ...packageRoutes(kernel, repositories, packages),
+        ...packageRoutes(repositories, packages, files),
         ...pythonRoutes({ kernel, repositories, files, index: createIndexService(store), maxUploadBytes: options.maxUploadBytes ?? 4 * GIB }),
       ]
     },

@@ -1,11 +1,11 @@
 /** Control plane, part two: what is in a repository. https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations.repositories.packages */
-import type { Kernel } from '../../kernel/kernel.ts'
 import { toLongRunning } from '../../kernel/operations.ts'
 import type { Operation } from '../../kernel/operations.ts'
 import { page } from '../../kernel/paging.ts'
 import type { AnyRoute, RouteRequest } from '../../kernel/room.ts'
 import { sendFile } from './python/send-file.ts'
 import { OPERATION_METADATA, REPOSITORY_PATH, repositoryPath, repositoryTarget } from './routes.ts'
+import type { FileService } from './service.files.ts'
 import { filterResources } from './service.packages.ts'
 import type { PackageService, Resource } from './service.packages.ts'
 import type { RepositoryService } from './service.repositories.ts'
@@ -13,7 +13,7 @@ import type { RepositoryRecord } from './store.ts'
 
 const DOWNLOAD_VERB = ':download'
 
-export function packageRoutes(kernel: Kernel, repositories: RepositoryService, packages: PackageService): readonly AnyRoute[] {
+export function packageRoutes(repositories: RepositoryService, packages: PackageService, files: FileService): readonly AnyRoute[] {
   const target = repositoryTarget(repositories)
 
   function repositoryOf(request: RouteRequest): RepositoryRecord {
@@ -38,7 +38,7 @@ export function packageRoutes(kernel: Kernel, repositories: RepositoryService, p
     const file = packages.findFile(repository, rest.slice(0, -DOWNLOAD_VERB.length))
     if (request.query['alt'] !== 'media') return {}
     return sendFile(request, { sha256: file.sha256, sizeBytes: file.sizeBytes, type: 'application/octet-stream', modifiedTime: file.uploadTime }, (range) =>
-      kernel.blobs.read(file.sha256, range),
+      files.open(file, range),
     )
   }
 

@@ -1,8 +1,10 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { waitFor } from '../../../base/wait.ts'
 import type { TestCloud } from '../../kernel/testing.ts'
-import { index, startTestIndex } from './python/test-index.ts'
+import { api, index, startTestIndex } from './python/test-index.ts'
 import type { TestIndex } from './python/test-index.ts'
 import { makeWheel, uploadParts } from './python/testing.ts'
 
@@ -148,6 +150,17 @@ describe('upload and index', () => {
     expect((await cloud.call('GET', `${index}/other/${wheel.filename}`)).status).toBe(404)
     expect((await cloud.call('GET', `${index}/ranged/absent-1.0.tar.gz`)).status).toBe(404)
     expect((await cloud.call('GET', `${index}/ranged/..%2f..%2fcloud.db`)).status).toBe(404)
+  })
+
+  test('a download goes on to its end while the file is deleted', async () => {
+    const wheel = await uploadWheel('leaving', '1.0', { extra: [{ name: 'leaving/data', data: randomBytes(2_000_000), stored: true }] })
+    const sha256 = createHash('sha256').update(wheel.bytes).digest('hex')
+    const response = await fetch(`${cloud.url()}/${index}/leaving/${wheel.filename}`, { headers: { authorization: `Bearer ${cloud.ownerToken()}` } })
+    expect((await cloud.call('DELETE', `${api}/repositories/pypi/packages/leaving`)).status).toBe(200)
+    expect(Buffer.from(await response.arrayBuffer()).equals(wheel.bytes)).toBe(true)
+    await waitFor({ what: 'the blob to go', timeoutMs: 10_000, intervalMs: 10 }, async () =>
+      existsSync(cloud.kernel().blobs.path(sha256)) ? { done: false, status: 'it is there' } : { done: true, value: undefined },
+    )
   })
 
   test('an sdist has no metadata file and takes its requires-python from the form', async () => {

@@ -82,9 +82,7 @@ export function pythonRoutes(deps: PythonRoutesDeps): readonly AnyRoute[] {
     if (record.package !== packageName) throw notFound(`Requested entity was not found: the package ${JSON.stringify(packageName)} has no file ${JSON.stringify(asked)}.`)
     const modifiedTime = record.uploadTime
     if (!isMetadata)
-      return sendFile(request, { sha256: record.sha256, sizeBytes: record.sizeBytes, type: 'application/octet-stream', modifiedTime }, (range) =>
-        kernel.blobs.read(record.sha256, range),
-      )
+      return sendFile(request, { sha256: record.sha256, sizeBytes: record.sizeBytes, type: 'application/octet-stream', modifiedTime }, (range) => files.open(record, range))
     const bytes = Buffer.from(files.metadata(repository, record.filename))
     const content = { sha256: record.metadataSha256 ?? '', sizeBytes: bytes.length, type: 'text/plain; charset=utf-8', modifiedTime }
     return sendFile(request, content, (range) => (range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)))

@@ -1,5 +1,6 @@
 /** What happens to uploaded files: publishing with all checks, removal, and the look-ups of the index. */
 import { createHash } from 'node:crypto'
+import type { Readable } from 'node:stream'
 import { MIB } from '../../../base/units.ts'
 import { ApiError, invalidArgument, notFound } from '../../kernel/api-error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
@@ -23,6 +24,8 @@ export interface FileService {
   find(repository: RepositoryRecord, filename: string): FileRecord | undefined
   /** @throws ApiError 404 */
   get(repository: RepositoryRecord, filename: string): FileRecord
+  /** The bytes, or those of a range with inclusive ends; they stay readable to the end even when the file is deleted meanwhile. */
+  open(file: FileRecord, range?: { readonly start: number; readonly end: number }): Readable
   /** The METADATA bytes of a wheel. @throws ApiError 404 */
   metadata(repository: RepositoryRecord, filename: string): Uint8Array
   /** Inside the caller's transaction: forgets these files; an emptied package goes too. The space is given back by `blobs.collect`. */
@@ -78,6 +81,12 @@ export function createFileService(kernel: Kernel, store: ArtifactStore): FileSer
     publish,
     find: (repository, filename) => store.findFile(repository.uid, filename),
     get,
+    open(file, range) {
+      blobs.pin(file.sha256)
+      return blobs.read(file.sha256, range).once('close', () => {
+        drop(file.sha256).catch((error: unknown) => kernel.log.warn({ err: error }, 'a blob could not be collected after a download'))
+      })
+    },
     metadata(repository, filename) {
       const bytes = store.metadataOf(repository.uid, filename)
       if (bytes === undefined) throw notFound(`Requested entity was not found: there is no metadata file for ${JSON.stringify(filename)}.`)
