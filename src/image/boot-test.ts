@@ -29,7 +29,8 @@ export interface BootTestOptions {
   readonly signal?: AbortSignal
 }
 
-const INTERVAL_MS = 200
+const INTERVAL_MS = 250
+const MAX_PENDING = 8
 const SERIAL_TAIL_BYTES = 64 * 1024
 
 /**
@@ -88,21 +89,33 @@ interface Answer {
   readonly text: string
 }
 
-/** Asks until healthy, until the machine ends, or until the deadline. Answers that repeat are noted once. */
+/**
+ * Asks until healthy, until the machine ends, or until the deadline. Answers that repeat are noted once. A question that hangs does not
+ * hold up the next: QEMU's user network takes a connection before the guest has an address, and then tries the guest ever more rarely.
+ */
 async function poll(vm: Vm, probe: () => Promise<Answer>, answers: string[], deadline: number, signal?: AbortSignal): Promise<boolean> {
-  for (;;) {
-    signal?.throwIfAborted()
+  let healthy = false
+  let pending = 0
+  const ask = async (): Promise<void> => {
+    pending += 1
     const answer = await probe()
+    pending -= 1
+    if (healthy) return
     if (answers.at(-1) !== answer.text) answers.push(answer.text)
     if (answers.length > 50) answers.shift()
-    if (answer.healthy) return true
+    healthy = answer.healthy
+  }
+  for (;;) {
+    signal?.throwIfAborted()
+    if (pending < MAX_PENDING) void ask()
+    await sleep(INTERVAL_MS, signal)
+    if (healthy) return true
     const state = await vm.state()
     if (state.status === 'stopped') {
       answers.push(`the machine stopped: ${state.reason}`)
       return false
     }
     if (performance.now() >= deadline) return false
-    await sleep(INTERVAL_MS, signal)
   }
 }
 

@@ -50,8 +50,8 @@ export const kernelCommandLine = [
   'systemd.firstboot=off',
 ].join(' ')
 
-/** Modules that the initial RAM disk loads, if the kernel has them as modules: disks of Compute Engine and of QEMU, and the root file system. */
-export const earlyModules = ['virtio_pci', 'virtio_blk', 'virtio_scsi', 'sd_mod', 'nvme', 'ext4', 'virtio_net'] as const
+/** Modules that the initial RAM disk loads, if the kernel has them as modules: disks and network cards of Compute Engine and of QEMU, and the root file system. */
+export const earlyModules = ['virtio_pci', 'virtio_blk', 'virtio_scsi', 'sd_mod', 'nvme', 'ext4', 'virtio_net', 'gve'] as const
 
 /** The whole program of the initial RAM disk. Modules are listed in /modules in the order in which they must be loaded. */
 export const initScript = `#!/bin/busybox sh

@@ -93,6 +93,7 @@ const lateUnits: readonly string[] = ['dbus.service', 'systemd-logind.service', 
 export const enabledUnits: readonly { readonly unit: string; readonly target: string; readonly path: string }[] = [
   { unit: 'systemd-networkd.service', target: 'multi-user.target', path: '/lib/systemd/system/systemd-networkd.service' },
   { unit: 'kiln-ssh-key.service', target: 'multi-user.target', path: '/etc/systemd/system/kiln-ssh-key.service' },
+  { unit: 'kiln-late-devices.service', target: 'multi-user.target', path: '/etc/systemd/system/kiln-late-devices.service' },
   { unit: 'kiln-grow-root.service', target: 'multi-user.target', path: '/etc/systemd/system/kiln-grow-root.service' },
 ]
 
@@ -132,6 +133,15 @@ WantedBy=multi-user.target
 `,
     },
     { path: '/etc/ssh/sshd_config.d/kiln.conf', content: 'HostKey /etc/ssh/ssh_host_ed25519_key\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin no\nUseDNS no\nPrintMotd no\n' },
+    // At first only what a server waits for; drivers for all other devices are loaded when it runs.
+    {
+      path: '/etc/systemd/system/systemd-udev-trigger.service.d/kiln.conf',
+      content: '[Service]\nExecStart=\nExecStart=-/usr/bin/udevadm trigger --type=devices --action=add --subsystem-match=block --subsystem-match=net\n',
+    },
+    {
+      path: '/etc/systemd/system/kiln-late-devices.service',
+      content: '[Unit]\nDescription=Drivers for the remaining devices\nAfter=ssh.service systemd-logind.service\n\n[Service]\nType=oneshot\nNice=10\nExecStart=/usr/bin/udevadm trigger --type=subsystems --action=add\nExecStart=/usr/bin/udevadm trigger --type=devices --action=add\n',
+    },
     {
       path: '/etc/systemd/system/kiln-grow-root.service',
       content: `[Unit]
@@ -197,6 +207,7 @@ export function baseGuestLinks(): GuestLink[] {
     ...maskedUnits.map((unit) => ({ path: `/etc/systemd/system/${unit}`, target: '/dev/null' })),
     ...maskedGenerators.map((name) => ({ path: `/etc/systemd/system-generators/${name}`, target: '/dev/null' })),
     ...enabledUnits.map(({ unit, target, path }) => ({ path: `/etc/systemd/system/${target}.wants/${unit}`, target: path })),
+    { path: '/etc/systemd/system/default.target', target: '/lib/systemd/system/multi-user.target' },
     { path: '/etc/resolv.conf', target: '../run/systemd/resolve/stub-resolv.conf' },
   ]
 }
