@@ -18,9 +18,15 @@ const tree: MetadataTree = {
     attributes: { 'ssh-keys': 'ada:ssh-ed25519 AAAA', startupScriptURL: 'kept as it is', empty: '' },
     tags: ['http-server', 'moshi'],
     disks: [{ deviceName: 'boot', index: 0, mode: 'READ_WRITE', type: 'PERSISTENT' }],
-    networkInterfaces: [{ ip: '10.128.0.7', mac: '42:01:0a:80:00:07', forwardedIps: [], dnsServers: ['10.128.15.254'], accessConfigs: [{ externalIp: '127.7.7.7', type: 'ONE_TO_ONE_NAT' }] }],
+    networkInterfaces: [
+      { ip: '10.128.0.7', mac: '42:01:0a:80:00:07', forwardedIps: [], dnsServers: ['10.128.15.254'], accessConfigs: [{ externalIp: '127.7.7.7', type: 'ONE_TO_ONE_NAT' }] },
+    ],
     serviceAccounts: {
-      default: { aliases: ['default'], email: 'moshi@moshi-3.iam.gserviceaccount.com', scopes: ['https://www.googleapis.com/auth/cloud-platform', 'https://www.googleapis.com/auth/logging.write'] },
+      default: {
+        aliases: ['default'],
+        email: 'moshi@moshi-3.iam.gserviceaccount.com',
+        scopes: ['https://www.googleapis.com/auth/cloud-platform', 'https://www.googleapis.com/auth/logging.write'],
+      },
     },
     scheduling: { automaticRestart: 'TRUE', onHostMaintenance: 'MIGRATE' },
   },
@@ -72,11 +78,21 @@ afterEach(async () => {
 
 async function ask(path: string, options: { method?: string; headers?: Record<string, string>; body?: string | Buffer; signal?: AbortSignal } = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath: server.socketPath, path, method: options.method ?? 'GET', agent: false, headers: options.headers ?? { 'Metadata-Flavor': 'Google' }, ...(options.signal === undefined ? {} : { signal: options.signal }) }, (response) => {
-      let body = ''
-      response.setEncoding('utf8').on('data', (part: string) => (body += part))
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }))
-    })
+    const call = request(
+      {
+        socketPath: server.socketPath,
+        path,
+        method: options.method ?? 'GET',
+        agent: false,
+        headers: options.headers ?? { 'Metadata-Flavor': 'Google' },
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      },
+      (response) => {
+        let body = ''
+        response.setEncoding('utf8').on('data', (part: string) => (body += part))
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }))
+      },
+    )
     call.on('error', reject)
     call.end(options.body)
   })
@@ -132,7 +148,11 @@ describe('values and directories', () => {
     expect(whole.headers['content-type']).toBe('application/json')
     expect(JSON.parse(whole.body)).toEqual(tree)
     expect(JSON.parse(await textOf('project/attributes/?recursive=True'))).toEqual({})
-    expect(JSON.parse(await textOf('instance/service-accounts/default/?recursive=true'))).toEqual({ aliases: ['default'], email: 'moshi@moshi-3.iam.gserviceaccount.com', scopes: ['https://www.googleapis.com/auth/cloud-platform', 'https://www.googleapis.com/auth/logging.write'] })
+    expect(JSON.parse(await textOf('instance/service-accounts/default/?recursive=true'))).toEqual({
+      aliases: ['default'],
+      email: 'moshi@moshi-3.iam.gserviceaccount.com',
+      scopes: ['https://www.googleapis.com/auth/cloud-platform', 'https://www.googleapis.com/auth/logging.write'],
+    })
   })
 
   test('a directory without its slash is a redirect', async () => {
@@ -213,7 +233,7 @@ describe('waiting for a change', () => {
     const dropped = ask('/computeMetadata/v1/?recursive=true&wait_for_change=true', { signal: abort.signal })
     await untilWaiting()
     abort.abort()
-    await expect(dropped).rejects.toThrow()
+    await expect(dropped).rejects.toThrow('aborted')
     expect(await textOf('')).toBe('instance/\nproject/\n')
     expect(errors).toEqual([])
   })
@@ -224,7 +244,11 @@ describe('a client that ends its side right after the request, as busybox does',
     return new Promise((resolve, reject) => {
       const socket = connect({ path: server.socketPath, allowHalfOpen: true })
       let received = ''
-      socket.setEncoding('utf8').on('data', (part: string) => (received += part)).on('end', () => resolve(received)).on('error', reject)
+      socket
+        .setEncoding('utf8')
+        .on('data', (part: string) => (received += part))
+        .on('end', () => resolve(received))
+        .on('error', reject)
       socket.end(`GET ${path} HTTP/1.1\r\nHost: 169.254.169.254\r\nMetadata-Flavor: Google\r\nConnection: close\r\n\r\n`)
     })
   }
@@ -267,7 +291,7 @@ describe('writing and trouble', () => {
     server = await serveMetadata(path, source)
     const poll = ask('/computeMetadata/v1/?recursive=true&wait_for_change=true')
     await expect.poll(() => waiters.length).toBeGreaterThan(0)
-    const ended = expect(poll).rejects.toThrow()
+    const ended = expect(poll).rejects.toThrow('socket hang up')
     await server.close()
     await ended
     server = kept

@@ -138,7 +138,10 @@ function requestUrl(target: string): URL {
 }
 
 async function token(account: string, url: URL, source: MetadataSource): Promise<Reply> {
-  const scopes = url.searchParams.get('scopes')?.split(',').filter((scope) => scope !== '')
+  const scopes = url.searchParams
+    .get('scopes')
+    ?.split(',')
+    .filter((scope) => scope !== '')
   const found = await source.accessToken(account, scopes === undefined || scopes.length === 0 ? undefined : scopes)
   if (found === undefined) throw new Refusal(notFound())
   return json({ access_token: found.accessToken, expires_in: found.expiresInSeconds, token_type: 'Bearer' }, { 'Cache-Control': 'no-store' })
@@ -233,7 +236,10 @@ async function readBody(request: IncomingMessage): Promise<string> {
 
 function decodeSegments(path: string): string[] {
   try {
-    return path.split('/').filter((segment) => segment !== '').map(decodeURIComponent)
+    return path
+      .split('/')
+      .filter((segment) => segment !== '')
+      .map(decodeURIComponent)
   } catch {
     throw new Refusal(errorPage(400, 'Bad Request', 'The path is not valid.'))
   }

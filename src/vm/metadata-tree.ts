@@ -14,7 +14,12 @@ const jsonLists = new Set(['tags'])
 const accountEndpoints = ['identity', 'token']
 
 export type MetadataNode =
-  | { readonly type: 'directory'; readonly value: MetadataValue; /** In the order of listings: sorted by name. */ readonly children: ReadonlyMap<string, MetadataNode>; readonly virtual: readonly string[] }
+  | {
+      readonly type: 'directory'
+      readonly value: MetadataValue
+      /** In the order of listings: sorted by name. */ readonly children: ReadonlyMap<string, MetadataNode>
+      readonly virtual: readonly string[]
+    }
   | { readonly type: 'value'; readonly value: MetadataValue; readonly text: string }
 
 /** The node for the whole tree. */

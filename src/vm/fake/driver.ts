@@ -59,7 +59,8 @@ export function createFakeDriver(): FakeDriver {
     if (failure !== undefined) throw failure
     const record = await readRecord(folder)
     if (record?.state.status === 'running') {
-      if (!sameJson({ ...record.spec, forwards: [] }, { ...spec, forwards: [] })) throw new KilnError('E_VM', `the machine ${spec.name} already runs in ${folder} with other settings`, { hint: 'stop it first' })
+      if (!sameJson({ ...record.spec, forwards: [] }, { ...spec, forwards: [] }))
+        throw new KilnError('E_VM', `the machine ${spec.name} already runs in ${folder} with other settings`, { hint: 'stop it first' })
       const vm = fakeVm(resolve(folder), record, calls, controls)
       await vm.setForwards(spec.forwards)
       return vm

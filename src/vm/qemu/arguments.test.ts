@@ -125,7 +125,9 @@ describe('networks', () => {
     expect(() => subnetOption({ ...spec, subnetCidr: '10.128.0.0' })).toThrow(/not an IPv4 range/)
     expect(() => subnetOption({ ...spec, subnetCidr: '10.128.0.0/31' })).toThrow(/not an IPv4 range/)
     expect(() => subnetOption({ ...spec, forwards: [{ protocol: 'tcp', hostAddress: '192.168.1.1', hostPort: 1, guestPort: 1 }] })).toThrow(/loopback/)
-    expect(subnetOption({ ...spec, subnetCidr: '192.168.5.9/29', internalAddress: '192.168.5.10', forwards: [] })).toBe('user,id=net0,ipv6=off,net=192.168.5.8/29,host=192.168.5.9,dns=192.168.5.14,dhcpstart=192.168.5.10')
+    expect(subnetOption({ ...spec, subnetCidr: '192.168.5.9/29', internalAddress: '192.168.5.10', forwards: [] })).toBe(
+      'user,id=net0,ipv6=off,net=192.168.5.8/29,host=192.168.5.9,dns=192.168.5.14,dhcpstart=192.168.5.10',
+    )
   })
 
   test('special characters in the metadata socket path survive QEMU, its command splitter and socat', () => {

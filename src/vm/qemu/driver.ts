@@ -4,7 +4,7 @@ import { copyFile, mkdir, open, rename, stat } from 'node:fs/promises'
 import { KilnError, describeError } from '../../base/errors.ts'
 import { sleep } from '../../base/wait.ts'
 import { missingTool, tailLines } from '../../host/exec.ts'
-import { exists, findProgram, readTextIfExists, removeAll } from '../../host/files.ts'
+import { exists, findProgram, readTextIfExists } from '../../host/files.ts'
 import type { KilnHome } from '../../host/home.ts'
 import { endProcess, identifyProcess, isRunning } from '../../host/process.ts'
 import type { ProcessIdentity } from '../../host/process.ts'
@@ -117,8 +117,13 @@ interface Launched {
 async function launch(program: string, args: readonly string[], files: VmFiles): Promise<Launched> {
   const stderr = await open(files.stderr, 'w')
   try {
-    // Temporary disks (discarded writes) lie beside the machine's other files instead of in /var/tmp.
-    const child = spawn(program, args, { cwd: files.folder, detached: true, stdio: ['ignore', stderr.fd, stderr.fd], env: { ...process.env, TMPDIR: files.folder } })
+    // Temporary disks (discarded writes) lie beside the machine's other files instead of in /var/tmp. QEMU gets no other variable: ours may hold secrets.
+    const child = spawn(program, args, {
+      cwd: files.folder,
+      detached: true,
+      stdio: ['ignore', stderr.fd, stderr.fd],
+      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', TMPDIR: files.folder },
+    })
     let ended: string | undefined
     child.on('exit', (code, signal) => (ended = signal === null ? `exit code ${code}` : `signal ${signal}`))
     await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject))
@@ -204,9 +209,4 @@ async function makePrivateFolder(path: string): Promise<void> {
   const uid = process.getuid?.() ?? info.uid
   if (info.uid === uid && (info.mode & 0o077) === 0) return
   throw new KilnError('E_VM', `the folder for sockets ${path} belongs to another user or is open to others`, { hint: `remove it, or run: chmod 700 ${path}` })
-}
-
-/** Removes what a machine left outside its folder. To be called before the folder of a stopped machine is deleted. */
-export async function forgetSockets(home: KilnHome, folder: string): Promise<void> {
-  await removeAll(qmpSocketPath(home, folder))
 }

@@ -121,7 +121,7 @@ describe('what the guest sees', () => {
     const url = `http://${forward.hostAddress}:${forward.hostPort}/`
     expect(await (await fetch(url)).text()).toMatch(/^hello from GoogleCloud-/)
     await vm.setForwards([])
-    await expect(fetch(url)).rejects.toThrow()
+    await expect(fetch(url)).rejects.toThrow('fetch failed')
     await vm.kill()
   })
 
@@ -215,7 +215,9 @@ describe('machines outlive whoever started them', () => {
 
   test('a disk that is missing is named', async () => {
     const machine = spec('no-disk')
-    await expect(driver.start(join(root, 'no-disk'), { ...machine, disks: [{ ...(machine.disks[0] as VmSpec['disks'][0]), path: '/nonexistent/disk.raw' }] })).rejects.toMatchObject({ code: 'E_VM', message: expect.stringContaining('/nonexistent/disk.raw') })
+    await expect(
+      driver.start(join(root, 'no-disk'), { ...machine, disks: [{ ...(machine.disks[0] as VmSpec['disks'][0]), path: '/nonexistent/disk.raw' }] }),
+    ).rejects.toMatchObject({ code: 'E_VM', message: expect.stringContaining('/nonexistent/disk.raw') })
   })
 
   test('QEMU that is stuck is ended all the same', async () => {

@@ -3,12 +3,12 @@ import { sameJson } from '../../base/json.ts'
 import { KilnError } from '../../base/errors.ts'
 import { sleep, waitFor } from '../../base/wait.ts'
 import { tailLines } from '../../host/exec.ts'
-import { readTextIfExists } from '../../host/files.ts'
+import { readTextIfExists, removeAll } from '../../host/files.ts'
 import { endProcess, isRunning } from '../../host/process.ts'
 import type { ProcessIdentity } from '../../host/process.ts'
 import type { PortForward, SerialChunk, Vm, VmSpec, VmState } from '../driver.ts'
 import { readSerialFile } from '../serial.ts'
-import { readEvents, readMachine, writeMachine } from './folder.ts'
+import { readEvents, readMachine, readProcess, writeMachine } from './folder.ts'
 import type { MachineRecord, VmFiles } from './folder.ts'
 import { forwardRule, parseUsernet, requireLoopback, subnetNetdev } from './network.ts'
 import { withQmp } from './qmp.ts'
@@ -62,18 +62,13 @@ export class QemuVm implements Vm {
       }
       await sleep(100)
     }
+    await this.#forgetSocket()
   }
 
   async kill(): Promise<void> {
     if (this.#process === undefined || !(await this.#isRunning())) return
-    // `quit` writes cached disk blocks out and notes the reason; a QEMU that does not react to it is ended by its identity.
-    if (await this.#try('quit')) {
-      const ended = await waitFor({ what: 'the end of QEMU', timeoutMs: 5000, intervalMs: 25 }, async () =>
-        (await this.#isRunning()) ? { done: false, status: 'still running' } : { done: true, value: true },
-      ).catch(() => false)
-      if (ended) return
-    }
-    await endProcess(this.#process)
+    if (!(await this.#quit())) await endProcess(this.#process)
+    await this.#forgetSocket()
   }
 
   async reset(): Promise<void> {
@@ -105,6 +100,25 @@ export class QemuVm implements Vm {
     return readSerialFile(this.#files.serial, startOffset, maxBytes)
   }
 
+  /** QEMU's own end: it writes cached disk blocks out and notes the reason. False when it does not react. */
+  async #quit(): Promise<boolean> {
+    if (!(await this.#try('quit'))) return false
+    try {
+      await waitFor({ what: 'the end of QEMU', timeoutMs: 5000, intervalMs: 25 }, async () =>
+        (await this.#isRunning()) ? { done: false, status: 'still running' } : { done: true, value: undefined },
+      )
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** A killed QEMU leaves its socket's name behind. Only called when this run is known to be over and no other began. */
+  async #forgetSocket(): Promise<void> {
+    const process = await readProcess(this.#files)
+    if (process?.pid === this.#process?.pid) await removeAll(this.#record.qmpSocket)
+  }
+
   async #isRunning(): Promise<boolean> {
     return this.#process !== undefined && (await isRunning(this.#process))
   }
@@ -116,7 +130,7 @@ export class QemuVm implements Vm {
   /** True when QEMU took the command. A machine that ends at this moment does not answer, which is no error for callers of this. */
   async #try(command: string): Promise<boolean> {
     try {
-      await withQmp(this.#record.qmpSocket, (qmp) => qmp.execute(command), 10_000)
+      await withQmp(this.#record.qmpSocket, (qmp) => qmp.execute(command), 5000)
       return true
     } catch {
       return false

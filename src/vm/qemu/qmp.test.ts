@@ -44,7 +44,10 @@ test('answers are matched by id, also when they come in another order and in pie
   await play((request, socket) => {
     held.push(request.id)
     if (held.length < 2) return
-    const text = held.toReversed().map((id) => `{"return": "answer to ${id}", "id": ${id}}\r\n`).join('')
+    const text = held
+      .toReversed()
+      .map((id) => `{"return": "answer to ${id}", "id": ${id}}\r\n`)
+      .join('')
     socket.write(text.slice(0, 10))
     setImmediate(() => socket.write(text.slice(10)))
   })
@@ -63,7 +66,9 @@ test('the human monitor', async () => {
 })
 
 test('events reach the listener, between answers', async () => {
-  await play((request, socket) => socket.write(`{"event": "RESET", "data": {"guest": false}, "timestamp": {"seconds": 2, "microseconds": 500000}}\r\n{"return": {}, "id": ${request.id}}\r\n`))
+  await play((request, socket) =>
+    socket.write(`{"event": "RESET", "data": {"guest": false}, "timestamp": {"seconds": 2, "microseconds": 500000}}\r\n{"return": {}, "id": ${request.id}}\r\n`),
+  )
   const events: QmpEvent[] = []
   const client = await connectQmp(path)
   client.onEvent((event) => events.push(event))

@@ -19,7 +19,22 @@ export interface TestGuest {
 /** The last thing that the guest says when it is up. */
 export const guestReady = 'guest: ready'
 
-const modules = ['virtio_ring', 'virtio', 'virtio_pci_modern_dev', 'virtio_pci_legacy_dev', 'virtio_pci', 'failover', 'net_failover', 'virtio_net', 'scsi_common', 'scsi_mod', 'sd_mod', 'virtio_scsi', 'button', 'evdev']
+const modules = [
+  'virtio_ring',
+  'virtio',
+  'virtio_pci_modern_dev',
+  'virtio_pci_legacy_dev',
+  'virtio_pci',
+  'failover',
+  'net_failover',
+  'virtio_net',
+  'scsi_common',
+  'scsi_mod',
+  'sd_mod',
+  'virtio_scsi',
+  'button',
+  'evdev',
+]
 
 const init = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -81,7 +96,17 @@ async function build(cache: string, target: string, packageName: string): Promis
     await copyFile(join(work, `kernel/boot/vmlinuz-${release}`), join(out, 'vmlinuz'))
     await writeFile(join(work, 'initrd'), await makeInitrd(join(work, 'kernel/lib/modules', release)))
     await writeFile(join(work, 'cmdline'), 'console=ttyS0 mitigations=off panic=-1')
-    await run({ program: 'objcopy', args: [...section('.cmdline', 'cmdline', 0x30000), ...section('.linux', 'out/vmlinuz', 0x2000000), ...section('.initrd', 'initrd', 0x3000000), '/usr/lib/systemd/boot/efi/linuxx64.efi.stub', 'kernel.efi'], cwd: work })
+    await run({
+      program: 'objcopy',
+      args: [
+        ...section('.cmdline', 'cmdline', 0x30000),
+        ...section('.linux', 'out/vmlinuz', 0x2000000),
+        ...section('.initrd', 'initrd', 0x3000000),
+        '/usr/lib/systemd/boot/efi/linuxx64.efi.stub',
+        'kernel.efi',
+      ],
+      cwd: work,
+    })
     // OVMF boots a plain FAT disk too; a partition table would add nothing here.
     await run({ program: 'mformat', args: ['-C', '-F', '-i', 'out/disk.raw', '-T', String((64 * 1024 * 1024) / 512), '::'], cwd: work })
     await run({ program: 'mmd', args: ['-i', 'out/disk.raw', '::/EFI', '::/EFI/BOOT'], cwd: work })
