@@ -50,7 +50,8 @@ function pip(verb: readonly string[], credentials: string): Promise<RunResult> {
   return call(PYTHON, ['-m', 'pip', ...verb, '--index-url', `${address(credentials)}simple/`])
 }
 
-describe.skipIf(!hasPip)('pip', () => {
+// Every call starts a Python interpreter, which is slow on a busy machine.
+describe.skipIf(!hasPip)('pip', { timeout: 180_000 }, () => {
   test('downloads and installs the newest fitting version; 401 without a token, 403 without the role', async () => {
     await index.uploadWheel('moshi_server', '1.0.0')
     const newest = await index.uploadWheel('moshi_server', '1.1.0')
@@ -91,7 +92,7 @@ describe.skipIf(!hasPip)('pip', () => {
   })
 })
 
-describe.skipIf(!hasTwine)('twine', () => {
+describe.skipIf(!hasTwine)('twine', { timeout: 180_000 }, () => {
   async function upload(path: string, token: string, ...more: string[]): Promise<RunResult> {
     return call('/usr/bin/twine', ['upload', '--non-interactive', '--disable-progress-bar', '--repository-url', address(''), '-u', 'oauth2accesstoken', '-p', token, ...more, path])
   }
