@@ -5,7 +5,14 @@ import type { Kernel } from './kernel.ts'
 import type { Policy, Target } from './policy.ts'
 import type { Principal } from './principal.ts'
 
-export const BindingBody = z.looseObject({ role: z.string(), members: z.array(z.string()).default([]), condition: z.looseObject({}).optional() })
+export const BindingBody = z.looseObject({
+  role: z.string(),
+  members: z.array(z.string()).default([]), // gcloud and Terraform may send null for none.
+  condition: z
+    .looseObject({})
+    .nullish()
+    .transform((condition) => condition ?? undefined),
+})
 export const SetPolicyBody = z.looseObject({
   policy: z.looseObject({ version: z.number().optional(), etag: z.string().optional(), bindings: z.array(BindingBody).default([]) }),
 })

@@ -30,6 +30,8 @@ export interface Tokens {
   verify(accessToken: string): TokenInfo | undefined
   /** Ends every token of a principal (its account was disabled or deleted). */
   revoke(member: string): void
+  /** Ends one token. False when there is none like it. */
+  end(accessToken: string): boolean
 }
 
 const MAX_LIFETIME_SECONDS = 12 * 3600
@@ -58,5 +60,6 @@ export function createTokens(database: Database, nowMs: () => number = Date.now)
     revoke(member) {
       database.run('DELETE FROM tokens WHERE member = ?', member)
     },
+    end: (accessToken) => database.run('DELETE FROM tokens WHERE sha256 = ?', sha256Hex(accessToken)) > 0,
   }
 }

@@ -21,7 +21,7 @@ export function accountTarget(accounts: AccountService): (request: Pick<RouteReq
     const project = params['project'] ?? '-'
     const name = params['account'] ?? ''
     const account = accounts.lookup(name)
-    if (account !== undefined && (project === '-' || project === account.projectId)) return { projectId: account.projectId, resource: policyResource(account) }
+    if (account !== undefined && accounts.isIn(account, project)) return { projectId: account.projectId, resource: policyResource(account) }
     if (project !== '-') return { projectId: project }
     const domain = /@([^@]+)\.iam\.gserviceaccount\.com$/.exec(name)?.[1]
     return domain === undefined ? { resource: `projects/-/serviceAccounts/${name}` } : { projectId: domain }

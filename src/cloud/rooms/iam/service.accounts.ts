@@ -38,6 +38,7 @@ export function createAccountService(kernel: Kernel, store: IamStore) {
     return account
   }
 
+  /** `project` is an id, a number or `-`. */
   function isIn(account: Account, project: string): boolean {
     return project === '-' || projects.find(project)?.projectId === account.projectId
   }
@@ -78,6 +79,7 @@ export function createAccountService(kernel: Kernel, store: IamStore) {
 
   return {
     get,
+    isIn,
 
     /** Any account, also a deleted one by its unique id, for permission checks. */
     lookup: (emailOrId: string): Account | undefined => store.live(emailOrId) ?? store.any(emailOrId),

@@ -181,6 +181,10 @@ test('tokeninfo tells whose a token is, and nothing of others', async () => {
     expect(info.json).toMatchObject({ email: file.client_email, scope, email_verified: 'true' })
     expect(Number(info.json.expires_in)).toBeGreaterThan(3500)
   }
+  const revoke = () => cloud.call('POST', 'oauth2.googleapis.com/revoke', { token: null, body: { token } })
+  expect((await revoke()).status).toBe(200)
+  expect((await revoke()).json.error).toBe('invalid_token')
+  expect((await cloud.call('GET', 'openidconnect.googleapis.com/v1/userinfo', { token })).status).toBe(401)
   const unknown = await cloud.call('GET', 'oauth2.googleapis.com/tokeninfo?access_token=ya29.x', { token: null })
   expect(unknown.status).toBe(400)
   expect(unknown.json).toEqual({ error: 'invalid_token', error_description: 'Invalid Value' })

@@ -1,7 +1,7 @@
 /** The token endpoint under all its names, token info, user info and key sets. */
 import type { Route, AnyRoute, RouteRequest } from '../../kernel/room.ts'
 import { OauthError } from './errors.ts'
-import { TokenInfoRequest, TokenRequest } from './schema.ts'
+import { RevokeRequest, TokenInfoRequest, TokenRequest } from './schema.ts'
 import { JWT_BEARER } from './service.ts'
 import type { OauthService } from './service.ts'
 
@@ -10,6 +10,7 @@ export function createOauthRoutes(service: OauthService): readonly AnyRoute[] {
     tokenRoute(service, 'api', '/token'),
     tokenRoute(service, 'www', '/oauth2/v4/token'),
     tokenRoute(service, 'accounts', '/o/oauth2/token'),
+    revokeRoute(service),
     ...tokenInfoRoutes(service, 'api', '/tokeninfo'),
     ...tokenInfoRoutes(service, 'www', '/oauth2/v1/tokeninfo'),
     ...tokenInfoRoutes(service, 'www', '/oauth2/v3/tokeninfo'),
@@ -41,6 +42,18 @@ function tokenRoute(service: OauthService, host: string, path: string): AnyRoute
         if (grantType === 'refresh_token') return service.refresh(required(refreshToken, 'refresh_token'))
         throw new OauthError('unsupported_grant_type', `Invalid grant_type: ${grantType ?? ''}`)
       }),
+  }
+  return route
+}
+
+function revokeRoute(service: OauthService): AnyRoute {
+  const route: Route<ReturnType<typeof RevokeRequest.parse>> = {
+    id: 'oauth2.revoke',
+    method: 'POST',
+    path: '/revoke',
+    permission: 'public',
+    body: RevokeRequest,
+    handler: (request) => answer(request, async () => service.revoke(required(request.body.token ?? request.query['token'], 'token'))),
   }
   return route
 }

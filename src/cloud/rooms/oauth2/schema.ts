@@ -2,6 +2,7 @@
 import { z } from 'zod'
 
 export const TokenRequest = z.looseObject({ grant_type: z.string().optional(), assertion: z.string().optional(), refresh_token: z.string().optional() })
+export const RevokeRequest = z.looseObject({ token: z.string().optional() })
 export const TokenInfoRequest = z.looseObject({ access_token: z.string().optional(), id_token: z.string().optional() })
 
 /** The claims of an assertion, as far as they decide anything. */

@@ -77,6 +77,12 @@ export function createOauthService(kernel: Kernel, ownerRefreshToken: () => stri
       return { ...mint(ownerPrincipal, [CLOUD_PLATFORM]), scope: CLOUD_PLATFORM }
     },
 
+    /** Ends an access token; the owner's refresh token stays, since it is a file of this cloud. @throws OauthError */
+    revoke(token: string): Record<string, unknown> {
+      if (!tokens.end(token)) throw new OauthError('invalid_token', 'Token expired or revoked')
+      return {}
+    },
+
     /** @throws OauthError when it is not a valid token of this cloud */
     accessTokenInfo(accessToken: string): Record<string, unknown> {
       const info = tokens.verify(accessToken)

@@ -97,7 +97,7 @@ function render(service: UsageService, operation: Operation): Record<string, unk
   if (operation.response === undefined) return shown
   const { projectId, services } = operation.response as UsageResult
   // The state is the one that the operation made; what was changed since is not its business.
-  const states = services.map((name) => toService({ ...service.get(projectId, name), enabled: operation.type !== 'DisableService' }))
+  const states = service.describe(projectId, services, operation.type !== 'DisableService').map(toService)
   if (operation.type === 'BatchEnableServices') return { ...shown, response: { '@type': `${TYPES}.BatchEnableServicesResponse`, services: states } }
   return { ...shown, response: { '@type': `${TYPES}.${operation.type}Response`, service: states[0] } }
 }

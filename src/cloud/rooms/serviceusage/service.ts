@@ -79,6 +79,12 @@ export function createUsageService(kernel: Kernel) {
   return {
     get,
 
+    /** Services as an operation left them, even if their project is being deleted by now. */
+    describe(projectId: string, names: readonly string[], enabled: boolean): readonly ServiceState[] {
+      const project = projects.find(projectId)
+      return project === undefined ? [] : requireKnown(names).map((service) => ({ project, service, enabled }))
+    },
+
     /** @throws ApiError 400 for other filters than state:ENABLED and state:DISABLED, 403 */
     list(idOrNumber: string, filter: string, request: PageRequest): Page<ServiceState> {
       const project = projects.requireActive(idOrNumber, SERVICE)
