@@ -1,6 +1,7 @@
 /** Predefined roles by service. https://cloud.google.com/iam/docs/understanding-roles */
 import { artifactRegistryRoles } from './artifactregistry.ts'
 import { billingRoles } from './billing.ts'
+import { computeRoles } from './compute.ts'
 import { datastoreRoles } from './datastore.ts'
 import { iamRoles } from './iam.ts'
 import { observabilityRoles } from './observability.ts'
@@ -10,4 +11,4 @@ import { serviceusageRoles } from './serviceusage.ts'
 import { storageRoles } from './storage.ts'
 import type { RoleDefinition } from './types.ts'
 
-export const serviceRoles: readonly RoleDefinition[] = [...artifactRegistryRoles, ...billingRoles, ...datastoreRoles, ...iamRoles, ...observabilityRoles, ...resourcemanagerRoles, ...secretmanagerRoles, ...serviceusageRoles, ...storageRoles]
+export const serviceRoles: readonly RoleDefinition[] = [...artifactRegistryRoles, ...billingRoles, ...computeRoles, ...datastoreRoles, ...iamRoles, ...observabilityRoles, ...resourcemanagerRoles, ...secretmanagerRoles, ...serviceusageRoles, ...storageRoles]

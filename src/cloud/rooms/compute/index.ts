@@ -1,0 +1,72 @@
+/** Compute Engine: images, disks, real virtual machines, and the networks and firewall rules that decide which of their ports this host reaches. */
+import type { Room } from '../../kernel/room.ts'
+import { computeRoutes } from './routes.ts'
+import { createCompute } from './service.ts'
+import type { ComputeDeps } from './service.ts'
+import { createAddresses } from './service.addresses.ts'
+import { createDisks } from './service.disks.ts'
+import { createFiles } from './service.files.ts'
+import { createFirewalls } from './service.firewalls.ts'
+import { createImages } from './service.images.ts'
+import { createInstanceChanges } from './service.instance-changes.ts'
+import { createInstancePlans } from './service.instance-plan.ts'
+import { createInstances } from './service.instances.ts'
+import { createMachines } from './service.machines.ts'
+import type { Machines } from './service.machines.ts'
+import { createMetadataSources } from './service.metadata.ts'
+import { createNetworks } from './service.networks.ts'
+import { createProjects } from './service.projects.ts'
+import type { Files } from './service.files.ts'
+import type { Addresses } from './service.addresses.ts'
+import { computeMigrations } from './store.ts'
+
+export type { ComputeDeps } from './service.ts'
+
+export function createComputeRoom(deps: ComputeDeps): Room {
+  let running: { readonly files: Files; readonly machines: Machines; readonly addresses: Addresses } | undefined
+  return {
+    id: 'compute',
+    service: 'compute.googleapis.com',
+    hosts: [
+      { name: 'api', match: 'compute.googleapis.com' },
+      { name: 'www', match: 'www.googleapis.com', paths: /^\/compute\// },
+    ],
+    migrations: computeMigrations,
+    routes(kernel) {
+      const compute = createCompute(kernel, deps)
+      const files = createFiles(compute)
+      const networks = createNetworks(compute)
+      const addresses = createAddresses(compute)
+      const projects = createProjects(compute, networks, (projectId) => {
+        for (const instance of compute.store.list('instances', projectId)) sources.notify(instance.id)
+      })
+      const sources = createMetadataSources(compute, projects)
+      const machines = createMachines(compute, files, sources)
+      const images = createImages(compute, files)
+      const disks = createDisks(compute, files, images)
+      const plans = createInstancePlans(compute, { images, disks, networks, addresses })
+      running = { files, machines, addresses }
+      return computeRoutes({
+        compute,
+        projects,
+        networks,
+        firewalls: createFirewalls(compute, machines.refreshForwards),
+        addresses,
+        images,
+        disks,
+        instances: createInstances(compute, { disks, addresses, machines, plans }),
+        changes: createInstanceChanges(compute, { disks, machines, plans, sources }),
+      })
+    },
+    async start() {
+      await running?.addresses.probe()
+      await running?.files.sweep()
+      await running?.machines.adopt()
+    },
+    stop: async () => running?.machines.release(),
+    async reset() {
+      await running?.machines.destroyAll()
+      await running?.files.removeAll()
+    },
+  }
+}

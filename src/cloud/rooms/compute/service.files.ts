@@ -1,0 +1,125 @@
+/**
+ * The files behind images and disks. `images/ID.raw` never changes once it has its name; `disks/ID.qcow2` is an overlay on one of them, or stands alone.
+ * A raw file stays while an image row or a disk row names it, so deleting an image never pulls the ground from under a disk.
+ */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { GIB, MIB } from '../../../base/units.ts'
+import { run } from '../../../host/exec.ts'
+import { exists, removeAll, syncFile, syncFolder } from '../../../host/files.ts'
+import type { Compute } from './service.ts'
+import type { Resource } from './store.ts'
+import { extractDisk } from './service.untar.ts'
+import type { ExtractedDisk } from './service.untar.ts'
+
+export interface ImageHidden {
+  /** Names the raw file; images made from an image share it. */
+  readonly fileId: string
+  /** Hex SHA-256 of the raw bytes, once READY. */
+  readonly sha256?: string
+}
+
+export interface DiskHidden {
+  /** The raw file below the overlay. */
+  readonly fileId?: string
+}
+
+export interface Files {
+  diskPath(diskId: string): string
+  imagePath(fileId: string): string
+  /** Makes the raw file of an image from an import archive. Repeatable. */
+  importArchive(fileId: string, source: Readable, signal: AbortSignal, progress: (readBytes: number) => void): Promise<ExtractedDisk>
+  /** Makes the raw file of an image from a disk that nobody writes. Repeatable. */
+  flatten(fileId: string, diskId: string, signal: AbortSignal): Promise<ExtractedDisk>
+  /** Makes a disk file unless it is there. */
+  ensureDisk(diskId: string, sizeGb: number, fileId: string | undefined): Promise<void>
+  resizeDisk(diskId: string, sizeGb: number): Promise<void>
+  removeDisk(diskId: string): Promise<void>
+  /** Removes a raw file when no row names it any more. */
+  dropImage(fileId: string): Promise<void>
+  /** At start: removes unfinished files and those without a row. */
+  sweep(): Promise<void>
+  removeAll(): Promise<void>
+}
+
+export function createFiles(compute: Compute): Files {
+  const { images, disks } = compute.folders
+
+  function imagePath(fileId: string): string {
+    return join(images, `${fileId}.raw`)
+  }
+
+  function diskPath(diskId: string): string {
+    return join(disks, `${diskId}.qcow2`)
+  }
+
+  function isKept(fileId: string): boolean {
+    return [...compute.store.list('images'), ...compute.store.list('disks')].some((resource: Resource<object, { fileId?: string }>) => resource.hidden.fileId === fileId)
+  }
+
+  /** Lets `make` write a temporary file, then gives it its name for good. */
+  async function publish<T>(path: string, make: (temporary: string) => Promise<T>): Promise<T> {
+    await mkdir(dirname(path), { recursive: true })
+    const temporary = `${path}.part`
+    await rm(temporary, { force: true })
+    try {
+      const result = await make(temporary)
+      await syncFile(temporary)
+      await rename(temporary, path)
+      await syncFolder(dirname(path))
+      return result
+    } catch (error) {
+      await rm(temporary, { force: true })
+      throw error
+    }
+  }
+
+  async function sweepFolder(folder: string, isWanted: (id: string) => boolean): Promise<void> {
+    if (!(await exists(folder))) return
+    for (const name of await readdir(folder)) {
+      if (name.endsWith('.part') || !isWanted(name.slice(0, name.indexOf('.')))) await rm(join(folder, name), { force: true })
+    }
+  }
+
+  return {
+    diskPath,
+    imagePath,
+    importArchive: (fileId, source, signal, progress) => publish(imagePath(fileId), (temporary) => extractDisk(source, temporary, signal, progress)),
+    flatten: (fileId, diskId, signal) =>
+      publish(imagePath(fileId), async (temporary) => {
+        await run({ program: 'qemu-img', args: ['convert', '-f', 'qcow2', '-O', 'raw', diskPath(diskId), temporary] }, { signal, what: 'copying the disk' })
+        return { sizeBytes: (await stat(temporary)).size, sha256: await hashFile(temporary, signal) }
+      }),
+    async ensureDisk(diskId, sizeGb, fileId) {
+      const path = diskPath(diskId)
+      if (await exists(path)) return
+      // A relative backing path lets the whole data folder move.
+      const backing = fileId === undefined ? [] : ['-b', join('..', basename(images), `${fileId}.raw`), '-F', 'raw']
+      await publish(path, (temporary) => run({ program: 'qemu-img', args: ['create', '-q', '-f', 'qcow2', ...backing, temporary, String(sizeGb * GIB)] }, { what: 'making the disk' }))
+    },
+    async resizeDisk(diskId, sizeGb) {
+      await run({ program: 'qemu-img', args: ['resize', '-q', '-f', 'qcow2', diskPath(diskId), String(sizeGb * GIB)] }, { what: 'resizing the disk' })
+    },
+    removeDisk: (diskId) => rm(diskPath(diskId), { force: true }),
+    async dropImage(fileId) {
+      if (!isKept(fileId)) await rm(imagePath(fileId), { force: true })
+    },
+    async sweep() {
+      await sweepFolder(images, isKept)
+      await sweepFolder(disks, (id) => compute.store.byId(id) !== undefined)
+    },
+    async removeAll() {
+      await removeAll(images)
+      await removeAll(disks)
+    },
+  }
+}
+
+async function hashFile(path: string, signal: AbortSignal): Promise<string> {
+  const sha256 = createHash('sha256')
+  for await (const chunk of createReadStream(path, { highWaterMark: MIB, signal })) sha256.update(chunk as Buffer)
+  return sha256.digest('hex')
+}

@@ -1,0 +1,213 @@
+/** Images: import from a bucket, copies of disks and images, families, deprecation. https://cloud.google.com/compute/docs/reference/rest/v1/images */
+import type { compute_v1 } from '@googleapis/compute/build/v1.js'
+import { GIB } from '../../../base/units.ts'
+import { invalidArgument } from '../../kernel/api-error.ts'
+import type { Operation, OperationContext } from '../../kernel/operations.ts'
+import type { ObjectInfo } from '../../kernel/ports.ts'
+import { fingerprintMismatch, resourceInUse, resourceNotFound, resourceNotReady, toOperationFailure } from './errors.ts'
+import { linkTail, parseLink, parseObjectUrl, resourcePath, selfLink } from './links.ts'
+import type { DeprecateBody, ImageBody, LabelsBody } from './schema.ts'
+import { requireLabels, requireName } from './service.ts'
+import type { Caller, Compute } from './service.ts'
+import type { DiskHidden, Files, ImageHidden } from './service.files.ts'
+import type { ExtractedDisk } from './service.untar.ts'
+import { fingerprint, head } from './shapes.ts'
+import type { Key, Resource } from './store.ts'
+
+export type Image = Resource<compute_v1.Schema$Image, ImageHidden>
+
+type Origin = { readonly from: 'object'; readonly object: ObjectInfo } | { readonly from: 'disk'; readonly diskId: string } | { readonly from: 'image'; readonly imageId: string }
+
+type ImportArgs = { readonly id: string } & Origin
+
+export interface Images {
+  insert(caller: Caller, projectId: string, body: ImageBody): Operation
+  get(projectId: string, name: string): Image
+  /** The newest image of a family that is READY and not deprecated. @throws ApiError 404 */
+  fromFamily(projectId: string, family: string): Image
+  /** The image that a link names, families included, ready for use by this caller. @throws ApiError 400, 403, 404 */
+  forUse(caller: Pick<Caller, 'require'>, link: string, projectId: string): Image
+  remove(caller: Caller, projectId: string, name: string): Operation
+  setLabels(caller: Caller, projectId: string, name: string, body: LabelsBody): Operation
+  deprecate(caller: Caller, projectId: string, name: string, body: DeprecateBody): Operation
+  patch(caller: Caller, projectId: string, name: string, body: ImageBody): Operation
+}
+
+export function createImages(compute: Compute, files: Files): Images {
+  const { kernel, store } = compute
+
+  function key(projectId: string, name: string): Key {
+    return { projectId, scope: 'global', collection: 'images', name }
+  }
+
+  function get(projectId: string, name: string): Image {
+    return compute.get<Image>(key(projectId, name))
+  }
+
+  function fromFamily(projectId: string, family: string): Image {
+    const newest = (store.list('images', projectId) as readonly Image[])
+      .filter((image) => image.record.family === family && image.record.status === 'READY' && (image.record.deprecated?.state ?? 'ACTIVE') === 'ACTIVE')
+      .toSorted((left, right) => (String(left.record.creationTimestamp) < String(right.record.creationTimestamp) ? 1 : -1))[0]
+    if (newest === undefined) throw resourceNotFound(key(projectId, `family/${family}`))
+    return newest
+  }
+
+  function forUse(caller: Pick<Caller, 'require'>, link: string, projectId: string): Image {
+    const reference = parseLink(link, { projectId, scope: 'global', collection: 'images' })
+    const owner = kernel.projects.find(reference.projectId)?.projectId ?? reference.projectId
+    caller.require('compute.images.useReadOnly', { projectId: owner, resource: resourcePath({ ...reference, projectId: owner }) })
+    const image = reference.isFamily ? fromFamily(owner, reference.name) : get(owner, reference.name)
+    const state = image.record.deprecated?.state
+    if (state === 'OBSOLETE' || state === 'DELETED') throw invalidArgument(`The image '${resourcePath(image)}' is ${state} and cannot be used.${image.record.deprecated?.replacement ? ` Use ${image.record.deprecated.replacement}.` : ''}`, { reason: 'invalid' })
+    if (image.record.status !== 'READY') throw resourceNotReady(image, `its status is ${image.record.status}`)
+    return image
+  }
+
+  function insert(caller: Caller, projectId: string, body: ImageBody): Operation {
+    const name = requireName(body.name)
+    if (body.family) requireName(body.family, 'resource.family')
+    const labels = requireLabels(body.labels)
+    const sources = [body.rawDisk?.source, body.sourceDisk, body.sourceImage].filter((source) => source !== undefined && source !== null && source !== '')
+    if (body.sourceSnapshot) throw invalidArgument('Images from snapshots are not supported by the pocket cloud: use sourceDisk.')
+    if (sources.length !== 1) throw invalidArgument("Invalid value for field 'resource': an image needs exactly one of rawDisk.source, sourceDisk and sourceImage.")
+    const origin = findOrigin(caller, projectId, body)
+    const target = key(projectId, name)
+    return compute.begin(caller, { type: 'images.insert', key: target, args: origin.args }, () => {
+      const image = compute.insert<Image>({ ...target, record: {}, hidden: { fileId: '' } })
+      store.update({
+        ...image,
+        hidden: { fileId: origin.sharedFileId ?? image.id },
+        record: {
+          ...head('image', target, image.id),
+          ...(body.description ? { description: body.description } : {}),
+          sourceType: 'RAW',
+          status: 'PENDING',
+          ...(body.family ? { family: body.family } : {}),
+          labels,
+          labelFingerprint: fingerprint(labels),
+          guestOsFeatures: (body.guestOsFeatures ?? origin.record.guestOsFeatures ?? []) as compute_v1.Schema$GuestOsFeature[],
+          licenses: body.licenses ?? [],
+          architecture: body.architecture ?? 'X86_64',
+          storageLocations: body.storageLocations ?? ['us'],
+          ...origin.record,
+          ...(body.guestOsFeatures ? { guestOsFeatures: body.guestOsFeatures as compute_v1.Schema$GuestOsFeature[] } : {}),
+        },
+      })
+      return image.id
+    })
+  }
+
+  function findOrigin(caller: Caller, projectId: string, body: ImageBody): { readonly args: Origin; readonly record: compute_v1.Schema$Image; readonly sharedFileId?: string } {
+    if (body.rawDisk?.source) return fromObject(caller, projectId, body.rawDisk.source)
+    if (body.sourceDisk) {
+      const reference = parseLink(body.sourceDisk, { projectId, scope: '', collection: 'disks' })
+      caller.require('compute.disks.useReadOnly', { projectId: reference.projectId, resource: resourcePath(reference) })
+      const disk = compute.get<Resource<compute_v1.Schema$Disk, DiskHidden>>(reference)
+      const writer = (disk.record.users ?? []).find((user) => isUp(user))
+      if (writer !== undefined) throw resourceInUse(disk, linkTail(writer))
+      return { args: { from: 'disk', diskId: disk.id }, record: { sourceDisk: selfLink(disk), sourceDiskId: disk.id, diskSizeGb: disk.record.sizeGb, guestOsFeatures: disk.record.guestOsFeatures ?? [], licenses: disk.record.licenses ?? [] } }
+    }
+    const image = forUse(caller, body.sourceImage ?? '', projectId)
+    const { diskSizeGb, archiveSizeBytes, guestOsFeatures, licenses } = image.record
+    return { args: { from: 'image', imageId: image.id }, sharedFileId: image.hidden.fileId, record: { sourceImage: selfLink(image), sourceImageId: image.id, diskSizeGb, archiveSizeBytes, guestOsFeatures, licenses } }
+  }
+
+  function isUp(instanceLink: string): boolean {
+    const instance = store.get(parseLink(instanceLink, { projectId: '', scope: '', collection: 'instances' })) as Resource<compute_v1.Schema$Instance> | undefined
+    return instance !== undefined && instance.record.status !== 'TERMINATED'
+  }
+
+  function fromObject(caller: Caller, projectId: string, source: string): { readonly args: Origin; readonly record: compute_v1.Schema$Image } {
+    const place = parseObjectUrl(source)
+    if (place === undefined) throw invalidArgument(`Invalid value for field 'resource.rawDisk.source': '${source}'. The provided source is not a supported file: it must be the URL of a Cloud Storage object.`)
+    const object = kernel.ports.use('objects').stat(place.bucket, place.object)
+    caller.require('storage.objects.get', { projectId: object?.projectId ?? projectId, resource: `buckets/${place.bucket}` })
+    if (object === undefined) throw invalidArgument(`Invalid value for field 'resource.rawDisk.source': '${source}'. The object gs://${place.bucket}/${place.object} was not found.`)
+    return { args: { from: 'object', object }, record: { rawDisk: { containerType: 'TAR', source: '' }, archiveSizeBytes: String(object.sizeBytes) } }
+  }
+
+  async function make(args: ImportArgs, image: Image, context: OperationContext): Promise<ExtractedDisk> {
+    if (args.from === 'image') {
+      const { record, hidden } = image
+      const source = store.byId(args.imageId) as Image | undefined
+      return { sizeBytes: Number(record.diskSizeGb) * GIB, sha256: source?.hidden.sha256 ?? hidden.sha256 ?? '' }
+    }
+    if (args.from === 'disk') return compute.exclusive(args.diskId, () => files.flatten(image.hidden.fileId, args.diskId, context.signal))
+    const { object } = args
+    let shown = 0
+    return files.importArchive(image.hidden.fileId, kernel.ports.use('objects').read(object), context.signal, (readBytes) => {
+      const percent = Math.floor((readBytes / object.sizeBytes) * 20) * 5
+      if (percent > shown) context.progress((shown = percent))
+    })
+  }
+
+  compute.handle<ImportArgs>('images.insert', (args, context) =>
+    compute.exclusive(args.id, async () => {
+      const image = store.byId(args.id) as Image | undefined
+      if (image === undefined || image.record.status === 'READY') return
+      try {
+        const made = await make(args, image, context)
+        const current = store.byId(args.id) as Image | undefined
+        if (current === undefined) return
+        store.update({ ...current, record: { ...current.record, status: 'READY', diskSizeGb: String(Math.ceil(made.sizeBytes / GIB)), archiveSizeBytes: current.record.archiveSizeBytes ?? String(made.sizeBytes) }, hidden: { ...current.hidden, sha256: made.sha256 } })
+      } catch (error) {
+        // The next daemon begins again from the start; any other failure leaves nothing.
+        if (context.signal.aborted) throw error
+        store.remove(args.id)
+        await files.dropImage(image.hidden.fileId)
+        throw toOperationFailure(error)
+      }
+    }),
+  )
+  compute.handle<{ id: string; fileId: string }>('images.delete', (args) => compute.exclusive(args.id, () => files.dropImage(args.fileId)))
+  for (const type of ['images.setLabels', 'images.deprecate', 'images.patch']) compute.handle(type)
+
+  function change(caller: Caller, type: string, image: Image, edit: (record: compute_v1.Schema$Image) => compute_v1.Schema$Image): Operation {
+    return compute.begin(caller, { type, key: image, targetId: image.id }, () => {
+      store.update({ ...image, record: edit(image.record) })
+    })
+  }
+
+  return {
+    insert,
+    get,
+    fromFamily,
+    forUse,
+    remove(caller, projectId, name) {
+      const image = get(projectId, name)
+      return compute.begin(caller, { type: 'images.delete', key: image, targetId: image.id, args: { fileId: image.hidden.fileId } }, () => {
+        store.remove(image.id)
+        kernel.policies.remove(resourcePath(image))
+      })
+    },
+    setLabels(caller, projectId, name, body) {
+      const image = get(projectId, name)
+      const labels = requireLabels(body.labels)
+      if (body.labelFingerprint !== image.record.labelFingerprint) throw fingerprintMismatch('Labels')
+      return change(caller, 'images.setLabels', image, (record) => ({ ...record, labels, labelFingerprint: fingerprint(labels) }))
+    },
+    deprecate(caller, projectId, name, body) {
+      const image = get(projectId, name)
+      return change(caller, 'images.deprecate', image, (record) => ({ ...record, deprecated: toDeprecation(body) }))
+    },
+    patch(caller, projectId, name, body) {
+      const image = get(projectId, name)
+      if (body.family) requireName(body.family, 'resource.family')
+      const labels = body.labels === undefined || body.labels === null ? undefined : requireLabels(body.labels)
+      return change(caller, 'images.patch', image, (record) => ({
+        ...record,
+        ...(body.description === undefined ? {} : { description: body.description }),
+        ...(body.family === undefined ? {} : { family: body.family === '' ? undefined : body.family }),
+        ...(labels === undefined ? {} : { labels, labelFingerprint: fingerprint(labels) }),
+        ...(body.deprecated === undefined ? {} : { deprecated: body.deprecated === null ? undefined : toDeprecation(body.deprecated as DeprecateBody) }),
+      }))
+    },
+  }
+}
+
+/** ACTIVE, or no state at all, takes a deprecation back. */
+function toDeprecation(body: DeprecateBody): compute_v1.Schema$DeprecationStatus | undefined {
+  const { state, replacement, deprecated, obsolete, deleted } = body
+  if (state === undefined || state === null || state === 'ACTIVE') return undefined
+  return { state, ...(replacement ? { replacement } : {}), ...(deprecated ? { deprecated } : {}), ...(obsolete ? { obsolete } : {}), ...(deleted ? { deleted } : {}) }
+}

@@ -1,0 +1,322 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { request as httpRequest } from 'node:http'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { waitFor } from '../../../base/wait.ts'
+import { run } from '../../../host/exec.ts'
+import { kilnHome } from '../../../host/home.ts'
+import { createFakeDriver } from '../../../vm/fake/driver.ts'
+import type { FakeDriver } from '../../../vm/fake/driver.ts'
+import { serveMetadata } from '../../../vm/metadata-server.ts'
+import { startTestCloud } from '../../kernel/testing.ts'
+import type { TestCloud } from '../../kernel/testing.ts'
+import { createComputeRoom } from './index.ts'
+import { api, importImage, instanceBody, makeArchives, operate, portsRoom, succeed, zone } from './testing.ts'
+import type { Archive, FakeWorld } from './testing.ts'
+
+let cloud: TestCloud
+let archives: Archive
+let driver: FakeDriver
+let availableMib = 100_000
+const world: FakeWorld = { objects: new Map(), accounts: new Map() }
+
+beforeAll(async () => {
+  archives = await makeArchives()
+  for (const name of ['plain', 'sparse', 'wrongName', 'oddSize'] as const) world.objects.set(`up/${name}.tar.gz`, archives[name])
+  world.accounts.set('srv@p-one.iam.gserviceaccount.com', false)
+  driver = createFakeDriver()
+  cloud = await startTestCloud(() => [createComputeRoom({ driver, serveMetadata, availableMemoryMib: async () => availableMib }), portsRoom(world)])
+  cloud.addProject('p-one')
+  await importImage(cloud, 'srv-1', { family: 'srv', guestOsFeatures: [{ type: 'UEFI_COMPATIBLE' }], labels: { key: 'abc' } })
+})
+afterAll(async () => {
+  await cloud.close()
+  await archives.remove()
+})
+beforeEach(() => {
+  availableMib = 100_000
+})
+
+function home(): ReturnType<typeof kilnHome> {
+  return kilnHome({ KILN_HOME: cloud.folder })
+}
+
+async function get(path: string): Promise<Awaited<ReturnType<TestCloud['call']>>['json']> {
+  const answer = await cloud.call('GET', path)
+  expect(answer.status, answer.text).toBe(200)
+  return answer.json
+}
+
+async function untilStatus(name: string, status: string): Promise<void> {
+  await waitFor({ what: `${name} is ${status}`, timeoutMs: 5000, intervalMs: 10 }, async () => {
+    const instance = await get(`${zone}/instances/${name}`)
+    return instance.status === status ? { done: true, value: undefined } : { done: false, status: instance.status }
+  })
+}
+
+/** A request as the guest makes it: over the VM's own socket. */
+async function metadata(id: string, path: string): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const call = httpRequest({ socketPath: join(home().sockets, `m-${id}`), path: `/computeMetadata/v1/${path}`, headers: { 'metadata-flavor': 'Google', host: 'metadata.google.internal' } }, (response) => {
+      let body = ''
+      response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk)).on('end', () => resolve({ status: response.statusCode ?? 0, body }))
+    })
+    call.on('error', reject).end()
+  })
+}
+
+test('an import keeps the bytes of the disk, whichever way tar stored them', async () => {
+  await succeed(cloud, 'POST', `${api}/global/images`, { name: 'plain', rawDisk: { source: 'gs://up/plain.tar.gz' } })
+  for (const name of ['srv-1', 'plain']) {
+    const image = await get(`${api}/global/images/${name}`)
+    expect(image).toMatchObject({ kind: 'compute#image', status: 'READY', diskSizeGb: '1', sourceType: 'RAW', selfLink: `https://www.googleapis.com/compute/v1/projects/p-one/global/images/${name}` })
+    const raw = join(home().cloud, 'images', `${image.id}.raw`)
+    expect((await run({ program: 'sha256sum', args: [raw] })).stdout.slice(0, 64)).toBe(archives.rawSha256)
+    // Holes stay holes: 1 GiB takes well under 10 MiB.
+    expect(Number((await run({ program: 'du', args: ['-k', raw] })).stdout.split('\t')[0])).toBeLessThan(10_240)
+  }
+  expect((await get(`${api}/global/images/srv-1`)).guestOsFeatures).toEqual([{ type: 'UEFI_COMPATIBLE' }])
+})
+
+test('a bad archive fails the operation with the reason and leaves no image and no file', async () => {
+  const before = await readdir(join(home().cloud, 'images'))
+  const cases = [['wrongName', 'other.img'], ['oddSize', 'not a multiple of 1 GB']] as const
+  for (const [object, reason] of cases) {
+    const done = await operate(cloud, 'POST', `${api}/global/images`, { name: 'bad', rawDisk: { source: `gs://up/${object}.tar.gz` } })
+    expect(done.httpErrorStatusCode).toBe(400)
+    expect(done.error.errors[0]).toMatchObject({ code: 'INVALID_USAGE', message: expect.stringContaining(reason) })
+    expect((await cloud.call('GET', `${api}/global/images/bad`)).status).toBe(404)
+  }
+  world.objects.set('up/not-gzip', join(archives.folder, 'disk.raw'))
+  const done = await operate(cloud, 'POST', `${api}/global/images`, { name: 'bad', rawDisk: { source: 'gs://up/not-gzip' } })
+  expect(done.error.errors[0].message).toContain('not a gzip file')
+  expect(await readdir(join(home().cloud, 'images'))).toEqual(before)
+  expect((await cloud.call('POST', `${api}/global/images`, { body: { name: 'bad', rawDisk: { source: 'gs://up/missing.tar.gz' } } })).json.error.message).toContain('gs://up/missing.tar.gz was not found')
+})
+
+test('an import needs storage.objects.get on its object', async () => {
+  cloud.kernel().policies.grant('projects/p-one', 'roles/compute.admin', 'user:builder@example.com')
+  const token = cloud.userToken('builder@example.com')
+  const body = { name: 'denied', rawDisk: { source: 'gs://up/sparse.tar.gz' } }
+  const denied = await cloud.call('POST', `${api}/global/images`, { token, body })
+  expect(denied.status).toBe(403)
+  expect(denied.json.error.message).toContain('storage.objects.get')
+})
+
+test('an import that the daemon did not finish is done again by the next one', async () => {
+  world.stallAfterBytes = 600
+  const started = await cloud.call('POST', `${api}/global/images`, { body: { name: 'again', rawDisk: { source: 'gs://up/sparse.tar.gz' } } })
+  await waitFor({ what: 'the import has begun', timeoutMs: 5000, intervalMs: 10 }, async () => {
+    const parts = (await readdir(join(home().cloud, 'images'))).filter((name) => name.endsWith('.part'))
+    return parts.length === 1 ? { done: true, value: undefined } : { done: false, status: String(parts.length) }
+  })
+  expect((await get(`${api}/global/images/again`)).status).toBe('PENDING')
+  expect((await cloud.call('POST', `${zone}/disks`, { body: { name: 'early', sourceImage: 'global/images/again' } })).json.error.errors[0].reason).toBe('resourceNotReady')
+  delete world.stallAfterBytes
+  await cloud.restart()
+  expect(await cloud.kernel().operations.wait(started.json.name, 20_000)).toMatchObject({ status: 'DONE' })
+  expect((await get(`${api}/global/images/again`)).status).toBe('READY')
+  expect((await readdir(join(home().cloud, 'images'))).filter((name) => name.endsWith('.part'))).toEqual([])
+})
+
+test('a family is its newest image that is ready and not deprecated', async () => {
+  await importImage(cloud, 'fam-1')
+  expect((await cloud.call('GET', `${api}/global/images/family/fam`)).status).toBe(404)
+  await succeed(cloud, 'PATCH', `${api}/global/images/fam-1`, { family: 'fam' })
+  await importImage(cloud, 'fam-2', { family: 'fam' })
+  expect((await get(`${api}/global/images/family/fam`)).name).toBe('fam-2')
+  await succeed(cloud, 'POST', `${api}/global/images/fam-2/deprecate`, { state: 'OBSOLETE', replacement: 'global/images/fam-1' })
+  expect((await get(`${api}/global/images/family/fam`)).name).toBe('fam-1')
+  expect((await cloud.call('POST', `${zone}/disks`, { body: { name: 'old', sourceImage: 'global/images/fam-2' } })).json.error.message).toContain('OBSOLETE')
+  await succeed(cloud, 'POST', `${api}/global/images/fam-2/deprecate`, { state: 'ACTIVE' })
+  expect((await get(`${api}/global/images/family/fam`)).name).toBe('fam-2')
+  const listed = await get(`${api}/global/images?filter=${encodeURIComponent('family=fam')}`)
+  expect(listed.items.map((image: { name: string }) => image.name)).toEqual(['fam-1', 'fam-2'])
+})
+
+test('labels change only with the fingerprint that was read', async () => {
+  const image = await get(`${api}/global/images/srv-1`)
+  expect((await cloud.call('POST', `${api}/global/images/srv-1/setLabels`, { body: { labels: { a: 'b' }, labelFingerprint: 'AAAA' } })).status).toBe(412)
+  await succeed(cloud, 'POST', `${api}/global/images/srv-1/setLabels`, { labels: { a: 'b' }, labelFingerprint: image.labelFingerprint })
+  expect((await get(`${api}/global/images/srv-1`)).labels).toEqual({ a: 'b' })
+  expect((await cloud.call('POST', `${api}/global/images`, { body: { name: 'x', labels: { 'Not ok': '' }, sourceImage: 'global/images/srv-1' } })).status).toBe(400)
+})
+
+test('an image that was deleted keeps its bytes while a disk stands on them', async () => {
+  await importImage(cloud, 'base')
+  const { id } = await get(`${api}/global/images/base`)
+  await succeed(cloud, 'POST', `${zone}/disks`, { name: 'stands', sourceImage: 'https://compute.googleapis.com/compute/v1/p-one/global/images/base', sizeGb: '12' })
+  await succeed(cloud, 'DELETE', `${api}/global/images/base`)
+  expect(await readdir(join(home().cloud, 'images'))).toContain(`${id}.raw`)
+  await succeed(cloud, 'POST', `${api}/global/images`, { name: 'flat', sourceDisk: '/compute/v1/projects/p-one/zones/us-central1-c/disks/stands' })
+  expect(await get(`${api}/global/images/flat`)).toMatchObject({ diskSizeGb: '12', status: 'READY' })
+  await succeed(cloud, 'DELETE', `${zone}/disks/stands`)
+  expect(await readdir(join(home().cloud, 'images'))).not.toContain(`${id}.raw`)
+  expect((await readdir(join(home().cloud, 'disks'))).filter((name) => name.startsWith(id))).toEqual([])
+})
+
+test('a disk: size rules, resize, labels, in use', async () => {
+  expect((await cloud.call('POST', `${zone}/disks`, { body: { name: 'small', sourceImage: 'global/images/srv-1', sizeGb: '0' } })).json.error.message).toContain('smaller than the image size')
+  await succeed(cloud, 'POST', `${zone}/disks`, { name: 'data', sizeGb: 11 })
+  expect((await cloud.call('POST', `${zone}/disks`, { body: { name: 'data', sizeGb: 11 } })).status).toBe(409)
+  await succeed(cloud, 'POST', `${zone}/disks/data/resize`, { sizeGb: '13' })
+  const disk = await get(`${zone}/disks/data`)
+  expect(disk).toMatchObject({ sizeGb: '13', status: 'READY', type: expect.stringContaining('diskTypes/pd-standard') })
+  const info = JSON.parse((await run({ program: 'qemu-img', args: ['info', '--output=json', join(home().cloud, 'disks', `${disk.id}.qcow2`)] })).stdout) as { 'virtual-size': number }
+  expect(info['virtual-size']).toBe(13 * 1024 ** 3)
+  expect((await cloud.call('POST', `${zone}/disks/data/resize`, { body: { sizeGb: '2' } })).status).toBe(400)
+  await succeed(cloud, 'DELETE', `${zone}/disks/data`)
+})
+
+test('a VM: the whole life', async () => {
+  const done = await succeed(cloud, 'POST', `${zone}/instances`, instanceBody('dev', { labels: { role: 'dev' }, serviceAccounts: [{ email: 'srv@p-one.iam.gserviceaccount.com', scopes: ['https://www.googleapis.com/auth/cloud-platform'] }] }))
+  expect(done).toMatchObject({ operationType: 'insert', progress: 100, zone: expect.stringContaining('zones/us-central1-c'), targetLink: expect.stringContaining('instances/dev') })
+  const dev = await get(`${zone}/instances/dev`)
+  expect(dev).toMatchObject({ status: 'RUNNING', metadata: { items: [{ key: 'greeting', value: 'hello' }] }, tags: { fingerprint: expect.any(String) } })
+  expect(dev.networkInterfaces[0]).toMatchObject({ networkIP: '10.128.0.2', subnetwork: expect.stringContaining('regions/us-central1/subnetworks/default') })
+  expect(dev.networkInterfaces[0].accessConfigs[0].natIP).toMatch(/^127\./)
+  expect((await get(`${zone}/disks/dev`)).users).toEqual([dev.selfLink])
+  expect((await cloud.call('DELETE', `${zone}/disks/dev`)).json.error.errors[0].reason).toBe('resourceInUseByAnotherResource')
+  expect((await cloud.call('POST', `${zone}/instances`, { body: instanceBody('dev') })).status).toBe(409)
+
+  const serial = await get(`${zone}/instances/dev/serialPort?port=1`)
+  expect(serial.contents).toContain('started')
+  expect((await get(`${zone}/instances/dev/serialPort?start=${serial.next}`)).contents).toBe('')
+
+  await succeed(cloud, 'POST', `${zone}/instances/dev/reset`)
+  await succeed(cloud, 'POST', `${zone}/instances/dev/stop`)
+  expect(await get(`${zone}/instances/dev`)).toMatchObject({ status: 'TERMINATED', lastStopTimestamp: expect.any(String) })
+  await succeed(cloud, 'POST', `${zone}/instances/dev/setMachineType`, { machineType: 'zones/us-central1-c/machineTypes/e2-medium' })
+  await succeed(cloud, 'POST', `${zone}/instances/dev/start`)
+  expect((await get(`${zone}/instances/dev`)).status).toBe('RUNNING')
+  expect(driver.calls.map((call) => call.split(' ')[0])).toEqual(expect.arrayContaining(['start', 'reset', 'stop']))
+
+  const aggregated = await get(`${api}/aggregated/instances?includeAllScopes=True&maxResults=500&returnPartialSuccess=True`)
+  expect(aggregated.items['zones/us-central1-c'].instances[0].name).toBe('dev')
+  await succeed(cloud, 'DELETE', `${zone}/instances/dev`)
+  expect((await cloud.call('GET', `${zone}/instances/dev`)).status).toBe(404)
+  expect((await cloud.call('GET', `${zone}/disks/dev`)).status).toBe(404)
+  expect(await readdir(join(home().cloud, 'vms'))).toEqual([])
+})
+
+test('the metadata server tells the machine what the API was told, and changes reach it', async () => {
+  await succeed(cloud, 'POST', `${zone}/instances`, instanceBody('meta', { serviceAccounts: [{ email: 'srv@p-one.iam.gserviceaccount.com', scopes: ['s1'] }] }))
+  const instance = await get(`${zone}/instances/meta`)
+  expect((await metadata(instance.id, 'instance/name')).body).toBe('meta')
+  expect((await metadata(instance.id, 'instance/zone')).body).toMatch(/^projects\/\d+\/zones\/us-central1-c$/)
+  expect((await metadata(instance.id, 'instance/attributes/greeting')).body).toBe('hello')
+  expect((await metadata(instance.id, 'instance/network-interfaces/0/access-configs/0/external-ip')).body).toBe(instance.networkInterfaces[0].accessConfigs[0].natIP)
+  const token = JSON.parse((await metadata(instance.id, 'instance/service-accounts/default/token')).body) as { access_token: string }
+  expect(cloud.kernel().tokens.verify(token.access_token)?.principal.member).toBe('serviceAccount:srv@p-one.iam.gserviceaccount.com')
+  expect((await metadata(instance.id, 'instance/service-accounts/default/identity?audience=https://x.example')).body).toContain('"aud":"https://x.example"')
+  world.accounts.set('srv@p-one.iam.gserviceaccount.com', true)
+  expect((await metadata(instance.id, 'instance/service-accounts/default/token')).status).toBe(404)
+  world.accounts.set('srv@p-one.iam.gserviceaccount.com', false)
+
+  const waiting = metadata(instance.id, 'instance/attributes/?recursive=true&wait_for_change=true&timeout_sec=20')
+  expect((await cloud.call('POST', `${zone}/instances/meta/setMetadata`, { body: { fingerprint: 'AAAA', items: [] } })).json.error).toMatchObject({ code: 412, errors: [{ reason: 'conditionNotMet' }] })
+  await succeed(cloud, 'POST', `${zone}/instances/meta/setMetadata`, { fingerprint: instance.metadata.fingerprint, items: [{ key: 'greeting', value: 'servus' }] })
+  expect(JSON.parse((await waiting).body)).toEqual({ greeting: 'servus' })
+  const project = await get(api)
+  await succeed(cloud, 'POST', `${api}/setCommonInstanceMetadata`, { fingerprint: project.commonInstanceMetadata.fingerprint, items: [{ key: 'ssh-keys', value: 'me:ssh-ed25519 AAAA me' }] })
+  expect((await metadata(instance.id, 'project/attributes/ssh-keys')).body).toBe('me:ssh-ed25519 AAAA me')
+  await succeed(cloud, 'DELETE', `${zone}/instances/meta`)
+})
+
+test('forwards follow firewall rules and tags of a running machine', async () => {
+  await succeed(cloud, 'POST', `${zone}/instances`, instanceBody('web'))
+  const { id, tags, networkInterfaces } = await get(`${zone}/instances/web`)
+  const address = networkInterfaces[0].accessConfigs[0].natIP as string
+  const ports = async (): Promise<number[]> => ((await driver.open(join(home().cloud, 'vms', id)))?.spec.forwards ?? []).filter((forward) => forward.hostAddress === address).map((forward) => forward.guestPort).toSorted((a, b) => a - b)
+  expect(await ports()).toEqual([22, 3389])
+  await succeed(cloud, 'POST', `${api}/global/firewalls`, { name: 'allow-web', allowed: [{ IPProtocol: 'tcp', ports: ['8080'] }], targetTags: ['web'] })
+  expect(await ports()).toEqual([22, 3389])
+  await succeed(cloud, 'POST', `${zone}/instances/web/setTags`, { fingerprint: tags.fingerprint, items: ['web'] })
+  expect(await ports()).toEqual([22, 3389, 8080])
+  await succeed(cloud, 'PATCH', `${api}/global/firewalls/allow-web`, { allowed: [{ IPProtocol: 'tcp', ports: ['9000-9001'] }] })
+  expect(await ports()).toEqual([22, 3389, 9000, 9001])
+  await succeed(cloud, 'POST', `${api}/global/firewalls`, { name: 'no-ssh', priority: 10, denied: [{ IPProtocol: 'tcp', ports: ['22'] }], sourceRanges: ['127.0.0.0/8'] })
+  expect(await ports()).toEqual([3389, 9000, 9001])
+  for (const rule of ['allow-web', 'no-ssh']) await succeed(cloud, 'DELETE', `${api}/global/firewalls/${rule}`)
+  expect(await ports()).toEqual([22, 3389])
+  await succeed(cloud, 'DELETE', `${zone}/instances/web`)
+})
+
+test('a machine that dies is TERMINATED with its reason and its last words', async () => {
+  await succeed(cloud, 'POST', `${zone}/instances`, instanceBody('dying'))
+  const { id } = await get(`${zone}/instances/dying`)
+  await driver.writeSerial(join(home().cloud, 'vms', id), 'Kernel panic - not syncing\n')
+  await driver.end(join(home().cloud, 'vms', id), 'QEMU ended with exit code 1', false)
+  await untilStatus('dying', 'TERMINATED')
+  const { statusMessage } = await get(`${zone}/instances/dying`)
+  expect(statusMessage).toContain('QEMU ended with exit code 1')
+  expect(statusMessage).toContain('Kernel panic')
+  await succeed(cloud, 'POST', `${zone}/instances/dying/start`)
+  expect((await get(`${zone}/instances/dying`)).statusMessage).toBeUndefined()
+  await succeed(cloud, 'DELETE', `${zone}/instances/dying`)
+})
+
+test('a start that fails: its reason is in the operation and on the instance; without memory there is no instance', async () => {
+  driver.failNextStart(new Error('no such machine'))
+  const failed = await operate(cloud, 'POST', `${zone}/instances`, instanceBody('broken'))
+  expect(failed.error.errors[0].message).toContain('no such machine')
+  expect(await get(`${zone}/instances/broken`)).toMatchObject({ status: 'TERMINATED', statusMessage: expect.stringContaining('no such machine') })
+  await succeed(cloud, 'DELETE', `${zone}/instances/broken`)
+  availableMib = 100
+  const none = await operate(cloud, 'POST', `${zone}/instances`, instanceBody('hungry'))
+  expect(none.error.errors[0]).toMatchObject({ code: 'ZONE_RESOURCE_POOL_EXHAUSTED', message: expect.stringContaining('2048 MiB') })
+  for (const path of ['instances/hungry', 'disks/hungry']) expect((await cloud.call('GET', `${zone}/${path}`)).status).toBe(404)
+})
+
+test('the next daemon adopts what runs, marks what died, and removes what nobody owns', async () => {
+  for (const name of ['lives', 'dies']) await succeed(cloud, 'POST', `${zone}/instances`, instanceBody(name))
+  const lives = await get(`${zone}/instances/lives`)
+  const dies = await get(`${zone}/instances/dies`)
+  const starts = driver.calls.filter((call) => call.startsWith('start')).length
+  const orphan = join(home().cloud, 'vms', '12345')
+  const living = await driver.open(join(home().cloud, 'vms', lives.id))
+  if (living === undefined) throw new Error('the machine is not there')
+  await driver.start(orphan, { ...living.spec, name: 'orphan', forwards: [] })
+  const orphanVm = await driver.open(orphan)
+  // The daemon goes away first, then the machine dies.
+  const restarting = cloud.restart()
+  await driver.end(join(home().cloud, 'vms', dies.id), 'killed (SIGKILL)', false)
+  await restarting
+  expect((await get(`${zone}/instances/lives`)).status).toBe('RUNNING')
+  expect((await metadata(lives.id, 'instance/name')).body).toBe('lives')
+  await untilStatus('dies', 'TERMINATED')
+  expect((await get(`${zone}/instances/dies`)).statusMessage).toContain('killed (SIGKILL)')
+  expect((await orphanVm?.state())?.status).toBe('stopped')
+  expect(await readdir(join(home().cloud, 'vms'))).not.toContain('12345')
+  expect(driver.calls.filter((call) => call.startsWith('start')).length).toBe(starts + 1)
+  for (const name of ['lives', 'dies']) await succeed(cloud, 'DELETE', `${zone}/instances/${name}`)
+})
+
+test('a repeated requestId starts nothing twice', async () => {
+  const path = `${zone}/disks?requestId=6b0c3a52-6f2c-4f0a-9a0e-3c1d2e4f5a6b`
+  const first = await succeed(cloud, 'POST', path, { name: 'once', sizeGb: '10' })
+  const second = await succeed(cloud, 'POST', path, { name: 'once', sizeGb: '10' })
+  expect(second.name).toBe(first.name)
+  await succeed(cloud, 'DELETE', `${zone}/disks/once`)
+})
+
+test('a VM acts as its account only when its maker may', async () => {
+  cloud.kernel().policies.grant('projects/p-one', 'roles/compute.admin', 'user:maker@example.com')
+  const token = cloud.userToken('maker@example.com')
+  const body = instanceBody('acting', { serviceAccounts: [{ email: 'srv@p-one.iam.gserviceaccount.com', scopes: [] }] })
+  const denied = await cloud.call('POST', `${zone}/instances`, { token, body })
+  expect(denied.status).toBe(403)
+  expect(denied.json.error.message).toContain('iam.serviceAccounts.actAs')
+  expect((await cloud.call('POST', `${zone}/instances`, { body: instanceBody('acting', { serviceAccounts: [{ email: 'nobody@p-one.iam.gserviceaccount.com' }] }) })).json.error.message).toContain('nobody@p-one')
+})
+
+test('reset ends every machine and removes every file', async () => {
+  const room = createComputeRoom({ driver, serveMetadata })
+  await succeed(cloud, 'POST', `${zone}/instances`, instanceBody('last'))
+  const { id } = await get(`${zone}/instances/last`)
+  const vm = await driver.open(join(home().cloud, 'vms', id))
+  room.routes(cloud.kernel())
+  await room.reset?.()
+  expect((await vm?.state())?.status).toBe('stopped')
+  for (const folder of ['vms', 'images', 'disks']) await expect(readdir(join(home().cloud, folder))).rejects.toThrow('ENOENT')
+})

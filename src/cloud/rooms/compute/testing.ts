@@ -1,0 +1,140 @@
+/** For this room's tests: the ports of other rooms as plain maps, archives to import, and calls that wait for their operation. */
+import { createReadStream } from 'node:fs'
+import { mkdtemp, open, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { expect } from 'vitest'
+import { sha256Hex } from '../../../base/ids.ts'
+import { GIB } from '../../../base/units.ts'
+import { run } from '../../../host/exec.ts'
+import { removeAll } from '../../../host/files.ts'
+import type { ObjectInfo } from '../../kernel/ports.ts'
+import type { Room } from '../../kernel/room.ts'
+import type { CallResult, TestCloud } from '../../kernel/testing.ts'
+
+export const api = 'compute.googleapis.com/compute/v1/projects/p-one'
+export const zone = `${api}/zones/us-central1-c`
+
+export interface FakeWorld {
+  /** `bucket/object` -> file on disk. */
+  readonly objects: Map<string, string>
+  /** Accounts that exist; true: disabled. */
+  readonly accounts: Map<string, boolean>
+  /** While set, reading an object ends after this many bytes and never finishes. */
+  stallAfterBytes?: number
+}
+
+/** A room that provides what the storage and iam rooms would. */
+export function portsRoom(world: FakeWorld): Room {
+  return {
+    id: 'toyports',
+    service: 'toyports.googleapis.com',
+    hosts: [{ name: 'api', match: 'toyports.googleapis.com' }],
+    migrations: { namespace: 'toyports', steps: [] },
+    routes(kernel) {
+      const sizes = new Map<string, number>()
+      kernel.ports.provide('objects', {
+        stat(bucket, name): ObjectInfo | undefined {
+          const path = world.objects.get(`${bucket}/${name}`)
+          return path === undefined ? undefined : { bucket, name, generation: '1', sizeBytes: sizes.get(path) ?? 1_000_000, sha256: sha256Hex(path), projectId: 'p-one' }
+        },
+        read(object) {
+          const path = world.objects.get(`${object.bucket}/${object.name}`) ?? ''
+          if (world.stallAfterBytes === undefined) return createReadStream(path)
+          const stalled = new PassThrough()
+          createReadStream(path, { end: world.stallAfterBytes }).pipe(stalled, { end: false })
+          return stalled
+        },
+      })
+      kernel.ports.provide('serviceAccounts', {
+        find: (email) => (world.accounts.has(email) ? { email, uniqueId: `1${sha256Hex(email).replaceAll(/\D/g, '').slice(0, 19)}`, projectId: 'p-one', disabled: world.accounts.get(email) === true } : undefined),
+        verifyKeyFile: async () => undefined,
+        signJwt: async (email, claims) => `${email}.${JSON.stringify(claims)}`,
+      })
+      return []
+    },
+  }
+}
+
+export interface Archive {
+  readonly folder: string
+  readonly rawSha256: string
+  readonly plain: string
+  readonly sparse: string
+  /** Holds `other.img` instead of disk.raw. */
+  readonly wrongName: string
+  readonly oddSize: string
+  remove(): Promise<void>
+}
+
+/** A 1 GiB disk with some data in it, as the archives that `tar` makes. */
+export async function makeArchives(): Promise<Archive> {
+  const folder = await mkdtemp(join(tmpdir(), 'kiln-archives-'))
+  const raw = join(folder, 'disk.raw')
+  const file = await open(raw, 'w')
+  for (const [index, offset] of [0, 4096 * 77, 300 * 1024 * 1024 + 512, GIB - 4096].entries()) await file.write(Buffer.alloc(4096, `data ${index} `), 0, 4096, offset)
+  // Enough separate pieces that the sparse map needs more than one extension block.
+  for (let index = 0; index < 60; index += 1) await file.write(Buffer.from(`piece ${index}`), 0, undefined, 500 * 1024 * 1024 + index * 64 * 1024)
+  await file.truncate(GIB)
+  await file.close()
+  const odd = join(folder, 'odd')
+  const tar = async (name: string, args: readonly string[]): Promise<string> => {
+    const path = join(folder, name)
+    await run({ program: 'tar', args: ['-C', folder, '--use-compress-program', 'gzip -1', '-cf', path, ...args] })
+    return path
+  }
+  const digest = (await run({ program: 'sha256sum', args: [raw] })).stdout.slice(0, 64)
+  await run({ program: 'cp', args: ['--sparse=always', raw, join(folder, 'other.img')] })
+  await run({ program: 'mkdir', args: [odd] })
+  await run({ program: 'truncate', args: ['-s', '5000', join(odd, 'disk.raw')] })
+  return {
+    folder,
+    rawSha256: digest,
+    plain: await tar('plain.tar.gz', ['--format=gnu', 'disk.raw']),
+    sparse: await tar('sparse.tar.gz', ['--format=oldgnu', '--sparse', 'disk.raw']),
+    wrongName: await tar('wrong.tar.gz', ['--format=oldgnu', '--sparse', 'other.img']),
+    oddSize: await tar('odd.tar.gz', ['--format=oldgnu', '-C', odd, 'disk.raw']),
+    remove: () => removeAll(folder),
+  }
+}
+
+/** Calls, expects an operation, waits for it as gcloud does, and gives it when it is DONE. */
+export async function operate(cloud: TestCloud, method: string, path: string, body?: unknown, token?: string): Promise<CallResult['json']> {
+  const started = await cloud.call(method, path, { ...(body === undefined ? {} : { body }), ...(token === undefined ? {} : { token }) })
+  expect(started.status, started.text).toBe(200)
+  expect(started.json.kind).toBe('compute#operation')
+  const place = started.json.selfLink.replace('https://www.googleapis.com/', 'www.googleapis.com/')
+  const done = await cloud.call('POST', `${place}/wait`)
+  expect(done.json.status, done.text).toBe('DONE')
+  return done.json
+}
+
+/** The same, and the operation must have no error. */
+export async function succeed(cloud: TestCloud, method: string, path: string, body?: unknown): Promise<CallResult['json']> {
+  const done = await operate(cloud, method, path, body)
+  expect(done.error, JSON.stringify(done.error)).toBeUndefined()
+  return done
+}
+
+/** An image that is there at once: made from an import of the sparse archive. */
+export async function importImage(cloud: TestCloud, name: string, fields: object = {}): Promise<void> {
+  await succeed(cloud, 'POST', `${api}/global/images`, { name, rawDisk: { source: 'https://storage.googleapis.com/storage/v1/b/up/o/sparse.tar.gz' }, ...fields })
+}
+
+/** The body that gcloud sends for `instances create NAME --image-family=srv`, shortened. */
+export function instanceBody(name: string, fields: object = {}): object {
+  return {
+    name,
+    machineType: 'https://compute.googleapis.com/compute/v1/projects/p-one/zones/us-central1-c/machineTypes/e2-small',
+    disks: [{ autoDelete: true, boot: true, initializeParams: { sourceImage: 'https://compute.googleapis.com/compute/v1/projects/p-one/global/images/family/srv' }, mode: 'READ_WRITE', type: 'PERSISTENT' }],
+    networkInterfaces: [{ accessConfigs: [{ name: 'external-nat', type: 'ONE_TO_ONE_NAT' }], network: 'global/networks/default' }],
+    metadata: { items: [null, null, { key: 'greeting', value: 'hello' }] },
+    ...fields,
+  }
+}
+
+/** Size of a file on disk, for archives of the world. */
+export async function sizeOf(path: string): Promise<number> {
+  return (await stat(path)).size
+}
