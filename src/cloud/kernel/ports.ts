@@ -27,6 +27,8 @@ export interface PublicKeyInfo {
   readonly email: string
   /** SPKI in PEM. */
   readonly publicKeyPem: string
+  /** The same key as a self-signed X.509 certificate in PEM. */
+  readonly certificatePem: string
 }
 
 /** Provided by the iam room, for the token endpoints. */

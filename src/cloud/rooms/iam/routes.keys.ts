@@ -99,7 +99,8 @@ function names({ params }: Pick<RouteRequest, 'params'>): [project: string, acco
 function publicPart(key: Key, type: string | undefined): { publicKeyData?: string } {
   if (type === undefined || type === 'TYPE_NONE') return {}
   if (type === 'TYPE_RAW_PUBLIC_KEY') return { publicKeyData: Buffer.from(key.publicPem).toString('base64') }
-  throw new ApiError('UNIMPLEMENTED', `iam.projects.serviceAccounts.keys.get has no ${type} here: use TYPE_RAW_PUBLIC_KEY.`)
+  if (type === 'TYPE_X509_PEM_FILE') return { publicKeyData: Buffer.from(key.certificatePem).toString('base64') }
+  throw invalidArgument(`The public key type ${type} is not known.`)
 }
 
 function toKey(account: Account, key: Key): Record<string, unknown> {

@@ -1,8 +1,9 @@
-import { createPublicKey } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { describeRoomContract } from '../../kernel/room-contract.ts'
 import { startTestCloud } from '../../kernel/testing.ts'
 import type { CallResult, TestCloud } from '../../kernel/testing.ts'
+import { selfSignedCertificate } from '../../kernel/x509.ts'
 import { createIamRoom } from './index.ts'
 
 const api = 'iam.googleapis.com/v1'
@@ -187,8 +188,24 @@ test('no private key of a user is kept, and the database is closed to others', a
 test('a key may be brought along as a certificate; the eleventh key is refused; the kinds are told apart', async () => {
   const { email } = await create('many-keys')
   expect((await cloud.call('POST', `${inMoshi}/${email}/keys:upload`, { body: { publicKeyData: 'bm90IGEgY2VydA==' } })).status).toBe(400)
-  const made = await Promise.all(Array.from({ length: 11 }, () => cloud.call('POST', `${inMoshi}/${email}/keys`)))
-  expect(made.map((answer) => answer.status).sort()).toEqual([...Array<number>(10).fill(200), 429])
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const certificate = selfSignedCertificate({ commonName: 'mine', privateKey, validFrom: new Date(Date.now() - 1000), validTo: new Date(Date.now() + 86_400_000) })
+  const upload = () => cloud.call('POST', `${inMoshi}/${email}/keys:upload`, { body: { publicKeyData: Buffer.from(certificate).toString('base64') } })
+  const uploaded = await upload()
+  expect(uploaded.json, uploaded.text).toMatchObject({ keyOrigin: 'USER_PROVIDED', keyType: 'USER_MANAGED' })
+  expect((await upload()).status).toBe(409)
+  const text = JSON.stringify({
+    type: 'service_account',
+    client_email: email,
+    private_key_id: uploaded.json.name.split('/').at(-1),
+    private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+  })
+  expect((await cloud.kernel().ports.use('serviceAccounts').verifyKeyFile(text))?.email).toBe(email)
+  const shown = await cloud.call('GET', `${api}/${uploaded.json.name}?publicKeyType=TYPE_X509_PEM_FILE`)
+  expect(Buffer.from(shown.json.publicKeyData, 'base64').toString()).toBe(certificate)
+
+  const made = await Promise.all(Array.from({ length: 10 }, () => cloud.call('POST', `${inMoshi}/${email}/keys`)))
+  expect(made.map((answer) => answer.status).sort()).toEqual([...Array<number>(9).fill(200), 429])
   await cloud.kernel().ports.use('serviceAccounts').signJwt(email, { a: 1 })
   expect((await cloud.call('GET', `${inMoshi}/${email}/keys`)).json.keys).toHaveLength(11)
   const managed = (await cloud.call('GET', `${inMoshi}/${email}/keys?keyTypes=SYSTEM_MANAGED`)).json.keys

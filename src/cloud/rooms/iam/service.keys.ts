@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import { ApiError, failedPrecondition, invalidArgument, notFound } from '../../kernel/api-error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { PublicKeyInfo, ServiceAccountInfo } from '../../kernel/ports.ts'
+import { selfSignedCertificate } from '../../kernel/x509.ts'
 import type { AccountService } from './service.accounts.ts'
 import type { Account, IamStore, Key } from './store.ts'
 
@@ -56,13 +57,13 @@ export function createKeyService(kernel: Kernel, store: IamStore, accounts: Acco
     if (account.disabled) throw new ApiError('PERMISSION_DENIED', `Service account ${email} is disabled.`)
     const existing = store.keysOf(account.uniqueId).find((key) => key.kind === 'SYSTEM_MANAGED')
     if (existing !== undefined) return existing
-    const { publicKey, privateKey } = await makeKeyPair('rsa', { modulusLength: 2048 })
+    const pair = await makeKeyPair('rsa', { modulusLength: 2048 })
     const key: Key = {
-      ...newKey(publicKey),
+      ...newKey(account, pair),
       uniqueId: account.uniqueId,
       kind: 'SYSTEM_MANAGED',
       disabled: false,
-      privatePem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      privatePem: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     }
     // Another request may have made one meanwhile: the first stays, and both sign with it.
     store.insertKey(key)
@@ -132,9 +133,9 @@ export function createKeyService(kernel: Kernel, store: IamStore, accounts: Acco
 
     /** `tokenUri` goes into the key file. @throws ApiError 404, 429 when it has too many keys */
     async create(project: string, emailOrId: string, tokenUri: string): Promise<CreatedKey> {
-      accounts.get(project, emailOrId)
+      const owner = accounts.get(project, emailOrId)
       const pair = await makeKeyPair('rsa', { modulusLength: 2048 })
-      const { account, key } = addUserKey(project, emailOrId, newKey(pair.publicKey))
+      const { account, key } = addUserKey(project, emailOrId, newKey(owner, pair))
       const keyFile = {
         type: 'service_account',
         project_id: account.projectId,
@@ -155,11 +156,12 @@ export function createKeyService(kernel: Kernel, store: IamStore, accounts: Acco
     upload(project: string, emailOrId: string, publicKeyData: string): { account: Account; key: Key } {
       const certificate = parseCertificate(publicKeyData)
       return addUserKey(project, emailOrId, {
-        ...newKey(certificate.publicKey),
         keyId: createHash('sha1').update(certificate.raw).digest('hex'),
         origin: 'USER_PROVIDED',
-        validAfter: new Date(certificate.validFrom).toISOString(),
-        validBefore: new Date(certificate.validTo).toISOString(),
+        publicPem: certificate.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+        certificatePem: certificate.toString(),
+        validAfter: certificate.validFromDate.toISOString(),
+        validBefore: certificate.validToDate.toISOString(),
       })
     },
 
@@ -171,18 +173,20 @@ export function createKeyService(kernel: Kernel, store: IamStore, accounts: Acco
   }
 }
 
-function newKey(publicKey: KeyObject): Omit<Key, 'uniqueId' | 'kind' | 'disabled'> {
+function newKey(account: Account, pair: { readonly publicKey: KeyObject; readonly privateKey: KeyObject }): Omit<Key, 'uniqueId' | 'kind' | 'disabled'> {
+  const validFrom = new Date()
   return {
     keyId: randomBytes(20).toString('hex'),
     origin: 'GOOGLE_PROVIDED',
-    publicPem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-    validAfter: new Date().toISOString(),
+    publicPem: pair.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    certificatePem: selfSignedCertificate({ commonName: account.uniqueId, privateKey: pair.privateKey, validFrom, validTo: new Date(FOR_EVER) }),
+    validAfter: validFrom.toISOString(),
     validBefore: FOR_EVER,
   }
 }
 
 function toPublic(key: Key, email: string): PublicKeyInfo {
-  return { keyId: key.keyId, email, publicKeyPem: key.publicPem }
+  return { keyId: key.keyId, email, publicKeyPem: key.publicPem, certificatePem: key.certificatePem }
 }
 
 function signWith(key: Key, bytes: Uint8Array): Buffer {

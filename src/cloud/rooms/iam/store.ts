@@ -9,6 +9,7 @@ export const iamMigrations: Migrations = {
      CREATE TABLE service_account_keys (key_id TEXT PRIMARY KEY, unique_id TEXT NOT NULL REFERENCES service_accounts, kind TEXT NOT NULL, origin TEXT NOT NULL, public_pem TEXT NOT NULL, private_pem TEXT, disabled INTEGER NOT NULL, valid_after TEXT NOT NULL, valid_before TEXT NOT NULL) STRICT;
      CREATE INDEX service_account_keys_by_account ON service_account_keys (unique_id);
      CREATE UNIQUE INDEX service_account_keys_managed ON service_account_keys (unique_id) WHERE kind = 'SYSTEM_MANAGED'`,
+    "ALTER TABLE service_account_keys ADD COLUMN certificate_pem TEXT NOT NULL DEFAULT ''",
   ],
 }
 
@@ -33,6 +34,8 @@ export interface Key {
   readonly origin: 'GOOGLE_PROVIDED' | 'USER_PROVIDED'
   /** SPKI in PEM. */
   readonly publicPem: string
+  /** X.509, with the same key. */
+  readonly certificatePem: string
   /** PKCS #8 in PEM; only of Google-managed keys. */
   readonly privatePem?: string
   readonly disabled: boolean
@@ -61,6 +64,7 @@ interface KeyRow {
   disabled: number
   valid_after: string
   valid_before: string
+  certificate_pem: string
 }
 
 export interface IamStore {
@@ -130,7 +134,7 @@ export function createIamStore(database: Database): IamStore {
         .map(toKey),
     insertKey: (key) =>
       database.run(
-        'INSERT OR IGNORE INTO service_account_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        'INSERT OR IGNORE INTO service_account_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
         key.keyId,
         key.uniqueId,
         key.kind,
@@ -140,6 +144,7 @@ export function createIamStore(database: Database): IamStore {
         key.disabled ? 1 : 0,
         key.validAfter,
         key.validBefore,
+        key.certificatePem,
       ) === 1,
     setKeyDisabled: (keyId, disabled) => void database.run('UPDATE service_account_keys SET disabled = ? WHERE key_id = ?', disabled ? 1 : 0, keyId),
     removeKey: (keyId) => void database.run('DELETE FROM service_account_keys WHERE key_id = ?', keyId),
@@ -166,6 +171,7 @@ function toKey(row: KeyRow): Key {
     kind: row.kind,
     origin: row.origin,
     publicPem: row.public_pem,
+    certificatePem: row.certificate_pem,
     ...(row.private_pem === null ? {} : { privatePem: row.private_pem }),
     disabled: row.disabled === 1,
     validAfter: row.valid_after,

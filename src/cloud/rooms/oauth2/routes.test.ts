@@ -1,6 +1,5 @@
-import { createPrivateKey, sign } from 'node:crypto'
-import { JWT, UserRefreshClient } from 'google-auth-library'
-import type { OAuth2Client } from 'google-auth-library'
+import { createPrivateKey, sign, X509Certificate } from 'node:crypto'
+import { JWT, OAuth2Client, UserRefreshClient } from 'google-auth-library'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { describeRoomContract } from '../../kernel/room-contract.ts'
@@ -152,6 +151,10 @@ test('identity tokens are JWTs that the published keys verify', async () => {
   const keys = createRemoteJWKSet(new URL(`${cloud.url()}/www.googleapis.com/oauth2/v3/certs`))
   const { payload } = await jwtVerify(answer.json.id_token, keys, { issuer: 'https://accounts.google.com', audience: 'https://moshi.example.com' })
   expect(payload).toMatchObject({ email: file.client_email, email_verified: true, sub: expect.stringMatching(/^1\d{20}$/) })
+  const checked = await viaThisCloud(new OAuth2Client()).verifyIdToken({ idToken: answer.json.id_token, audience: 'https://moshi.example.com' })
+  expect(checked.getPayload()?.email).toBe(file.client_email)
+  const certificates = await cloud.call('GET', `www.googleapis.com/robot/v1/metadata/x509/${encodeURIComponent(file.client_email)}`, { token: null })
+  expect(new X509Certificate(certificates.json[file.private_key_id]).checkPrivateKey(createPrivateKey(file.private_key))).toBe(true)
   expect((await cloud.call('GET', `oauth2.googleapis.com/tokeninfo?id_token=${answer.json.id_token}`, { token: null })).json).toMatchObject({
     email: file.client_email,
     aud: 'https://moshi.example.com',

@@ -15,6 +15,15 @@ export function createOauthRoutes(service: OauthService): readonly AnyRoute[] {
     ...tokenInfoRoutes(service, 'www', '/oauth2/v1/tokeninfo'),
     ...tokenInfoRoutes(service, 'www', '/oauth2/v3/tokeninfo'),
     { id: 'oauth2.certs', method: 'GET', host: 'www', path: '/oauth2/v3/certs', permission: 'public', handler: () => service.keySet() },
+    { id: 'oauth2.certs', method: 'GET', host: 'www', path: '/oauth2/v1/certs', permission: 'public', handler: () => service.certificates() },
+    {
+      id: 'oauth2.serviceAccountCertificates',
+      method: 'GET',
+      host: 'www',
+      path: '/robot/v1/metadata/x509/:account',
+      permission: 'public',
+      handler: ({ params }) => service.certificates(params['account'] ?? ''),
+    },
     {
       id: 'oauth2.serviceAccountKeys',
       method: 'GET',

@@ -129,10 +129,16 @@ export function createOauthService(kernel: Kernel, ownerRefreshToken: () => stri
 
     /** The key set with which tokens signed here are checked: of one account (also its own keys), or of all. */
     keySet(email?: string): { keys: readonly Record<string, unknown>[] } {
-      const port = ports.use('serviceAccountKeys')
-      const keys = [...port.managedKeys(email), ...(email === undefined ? [] : port.assertionKeys(email))]
-      return { keys: keys.map((key) => ({ ...createPublicKey(key.publicKeyPem).export({ format: 'jwk' }), kid: key.keyId, alg: 'RS256', use: 'sig' })) }
+      return { keys: publicKeys(email).map((key) => ({ ...createPublicKey(key.publicKeyPem).export({ format: 'jwk' }), kid: key.keyId, alg: 'RS256', use: 'sig' })) }
     },
+
+    /** The same as certificates by key id. */
+    certificates: (email?: string): Record<string, string> => Object.fromEntries(publicKeys(email).map((key) => [key.keyId, key.certificatePem])),
+  }
+
+  function publicKeys(email: string | undefined): readonly PublicKeyInfo[] {
+    const port = ports.use('serviceAccountKeys')
+    return [...port.managedKeys(email), ...(email === undefined ? [] : port.assertionKeys(email))]
   }
 
   function subjectOf(principal: Principal): string {
