@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { access } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { waitFor } from '../../../base/wait.ts'
 import { describeRoomContract } from '../../kernel/room-contract.ts'
@@ -205,7 +205,10 @@ describe('packages, versions, files', () => {
     expect((await cloud.call('GET', `us-central1-python.pkg.dev/p-one/second/shared/${wheel.filename}`)).status).toBe(200)
     await finished((await cloud.call('DELETE', `${api}/repositories/second`)).json.name)
     const blob = cloud.kernel().blobs.path(createHash('sha256').update(wheel.bytes).digest('hex'))
-    await expect(access(blob)).rejects.toThrow('ENOENT')
+    // The download above holds the blob until its stream has closed, which may be after its last byte arrived here.
+    await waitFor({ what: 'the blob to go', timeoutMs: 10_000, intervalMs: 5 }, async () =>
+      existsSync(blob) ? { done: false, status: 'it is there' } : { done: true, value: undefined },
+    )
   })
 })
 

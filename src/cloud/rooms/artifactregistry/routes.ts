@@ -1,13 +1,15 @@
 /** Control plane, part one: locations, repositories, their IAM policies, operations. https://cloud.google.com/artifact-registry/docs/reference/rest */
+import type { z } from 'zod'
 import { invalidArgument, notFound } from '../../kernel/api-error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { toLongRunning } from '../../kernel/operations.ts'
 import type { Operation } from '../../kernel/operations.ts'
 import { page } from '../../kernel/paging.ts'
+import { getPolicy, setPolicy, SetPolicyBody, testPermissions, TestPermissionsBody } from '../../kernel/policy-routes.ts'
 import type { Target } from '../../kernel/policy.ts'
 import type { AnyRoute, Route, RouteRequest } from '../../kernel/room.ts'
 import { locations } from './locations.ts'
-import { Repository, SetIamPolicy, TestIamPermissions } from './schema.ts'
+import { Repository } from './schema.ts'
 import type { RepositoryPath, RepositoryService } from './service.repositories.ts'
 
 export const LOCATION_PATH = '/v1/projects/:project/locations/:location'
@@ -75,30 +77,29 @@ export function controlRoutes(kernel: Kernel, repositories: RepositoryService): 
     handler: (request) => repositories.render(repositories.patch(repositoryPath(request), request.body, request.query['updateMask'] ?? request.query['update_mask'])),
   }
 
-  const setIamPolicy: Route<SetIamPolicy> = {
+  const setIamPolicy: Route<z.infer<typeof SetPolicyBody>> = {
     id: 'artifactregistry.projects.locations.repositories.setIamPolicy',
     method: 'POST',
     path: `${REPOSITORY_VERB_PATH}::setIamPolicy`,
     permission: 'artifactregistry.repositories.setIamPolicy',
     target,
-    body: SetIamPolicy,
+    body: SetPolicyBody,
     handler(request) {
       repositories.get(repositoryPath(request))
-      return kernel.policies.set(repositories.resourceName(repositoryPath(request)), request.body.policy)
+      return setPolicy(kernel, repositories.resourceName(repositoryPath(request)), request.body)
     },
   }
 
-  const testIamPermissions: Route<TestIamPermissions> = {
+  const testIamPermissions: Route<z.infer<typeof TestPermissionsBody>> = {
     id: 'artifactregistry.projects.locations.repositories.testIamPermissions',
     method: 'POST',
     path: `${REPOSITORY_VERB_PATH}::testIamPermissions`,
     permission: 'authenticated',
     target,
-    body: TestIamPermissions,
+    body: TestPermissionsBody,
     handler(request) {
       const on = { projectId: projectIdOf(request), resource: repositories.resourceName(repositoryPath(request)) }
-      const granted = request.body.permissions.filter((permission) => kernel.policies.can(request.principal, permission, on))
-      return granted.length === 0 ? {} : { permissions: granted }
+      return testPermissions(kernel, request.principal, on, request.body.permissions)
     },
   }
 
@@ -156,7 +157,7 @@ export function controlRoutes(kernel: Kernel, repositories: RepositoryService): 
       target,
       handler(request) {
         repositories.get(repositoryPath(request))
-        return kernel.policies.get(repositories.resourceName(repositoryPath(request)))
+        return getPolicy(kernel, repositories.resourceName(repositoryPath(request)), request.query['options.requestedPolicyVersion'])
       },
     },
     setIamPolicy,

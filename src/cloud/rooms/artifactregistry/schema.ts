@@ -12,14 +12,3 @@ export const Repository = z.looseObject({
   cleanupPolicyDryRun: z.boolean().optional(),
 })
 export type Repository = z.infer<typeof Repository>
-
-const Binding = z.looseObject({ role: z.string(), members: z.array(z.string()).default([]), condition: z.record(z.string(), z.unknown()).optional() })
-
-export const SetIamPolicy = z.looseObject({
-  policy: z.looseObject({ bindings: z.array(Binding).default([]), etag: z.string().optional(), version: z.number().optional() }),
-  updateMask: z.string().optional(),
-})
-export type SetIamPolicy = z.infer<typeof SetIamPolicy>
-
-export const TestIamPermissions = z.looseObject({ permissions: z.array(z.string()).default([]) })
-export type TestIamPermissions = z.infer<typeof TestIamPermissions>

@@ -1,6 +1,6 @@
 /**
  * The form in which twine, uv and flit upload: multipart/form-data with text fields and one file part named `content`, in any order.
- * https://docs.pypi.org/api/upload/. The file goes straight into the blob store; nothing of it is held in memory.
+ * This is the upload API of the Python Package Index. The file goes straight into the blob store; nothing of it is held in memory.
  */
 import type { Readable } from 'node:stream'
 import { Busboy } from '@fastify/busboy'
