@@ -134,6 +134,7 @@ export function lifecycleSuite(name: string, prepare: () => Promise<LifecycleSub
         })
         const vm = await startVm(it, 'e', it.spec('life-e'))
         await expect(vm.setForwards([blocked])).rejects.toMatchObject({ code: 'E_PORT_TAKEN' })
+        expect((await it.driver().open(join(it.root, 'e')))?.spec.forwards).toEqual([])
         await vm.kill()
       } finally {
         await new Promise((resolve) => blocker.close(resolve))

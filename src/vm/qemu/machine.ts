@@ -12,6 +12,7 @@ import { readEvents, readMachine, readProcess, writeMachine } from './folder.ts'
 import type { MachineRecord, VmFiles } from './folder.ts'
 import { forwardRule, parseUsernet, requireLoopback, subnetNetdev } from './network.ts'
 import { withQmp } from './qmp.ts'
+import type { QmpClient } from './qmp.ts'
 
 type Stopped = VmState & { status: 'stopped' }
 
@@ -80,24 +81,30 @@ export class QemuVm implements Vm {
     for (const forward of forwards) requireLoopback(forward)
     await this.#requireRunning('change the forwards of')
     // Noted first: if this process dies half way, the next `start` brings the live set to what is noted.
-    this.#record = { ...((await readMachine(this.#files)) ?? this.#record), spec: { ...this.spec, forwards } }
-    await writeMachine(this.#files, this.#record)
+    await this.#noteForwards(forwards)
     await withQmp(this.#record.qmpSocket, async (qmp) => {
-      const live = parseUsernet(await qmp.humanCommand('info usernet'))
-      for (const { forward } of live) {
+      const live = await liveForwards(qmp)
+      for (const forward of live) {
         if (forwards.some((wanted) => sameJson(wanted, forward))) continue
         await qmp.humanCommand(`hostfwd_remove ${subnetNetdev} ${forward.protocol}:${forward.hostAddress}:${forward.hostPort}`)
       }
       for (const wanted of forwards) {
-        if (live.some(({ forward }) => sameJson(wanted, forward))) continue
+        if (live.some((forward) => sameJson(wanted, forward))) continue
         const answer = await qmp.humanCommand(`hostfwd_add ${subnetNetdev} ${forwardRule(wanted, this.spec.internalAddress)}`)
-        if (answer.trim() !== '') throw portTaken(wanted.hostAddress, wanted.hostPort, answer.trim())
+        if (answer.trim() === '') continue
+        await this.#noteForwards(await liveForwards(qmp))
+        throw portTaken(wanted.hostAddress, wanted.hostPort, answer.trim())
       }
     })
   }
 
   async readSerial(startOffset: number, maxBytes?: number): Promise<SerialChunk> {
     return readSerialFile(this.#files.serial, startOffset, maxBytes)
+  }
+
+  async #noteForwards(forwards: readonly PortForward[]): Promise<void> {
+    this.#record = { ...((await readMachine(this.#files)) ?? this.#record), spec: { ...this.spec, forwards } }
+    await writeMachine(this.#files, this.#record)
   }
 
   /** QEMU's own end: it writes cached disk blocks out and notes the reason. False when it does not react. */
@@ -140,6 +147,10 @@ export class QemuVm implements Vm {
   async #howItStopped(): Promise<Stopped> {
     return describeStop(this.#files)
   }
+}
+
+async function liveForwards(qmp: QmpClient): Promise<PortForward[]> {
+  return parseUsernet(await qmp.humanCommand('info usernet')).map(({ forward }) => forward)
 }
 
 const shutdownReasons: Readonly<Record<string, string>> = {
