@@ -53,7 +53,6 @@ export interface Policies {
 }
 
 const MEMBER = /^(allUsers|allAuthenticatedUsers|(user|serviceAccount|group|domain|projectOwner|projectEditor|projectViewer):[^\s]+|principal(Set)?:\/\/[^\s]+|deleted:[^\s]+)$/
-const CUSTOM_ROLE = /^(projects|organizations)\/[^/]+\/roles\/[\w.]+$/
 
 export function createPolicies(database: Database): Policies {
   database.migrate(policyMigrations)
@@ -138,7 +137,8 @@ function normalize(bindings: readonly Binding[]): Binding[] {
   const members = new Map<string, Set<string>>()
   for (const binding of bindings) {
     if (binding.condition !== undefined) throw invalidArgument(`Conditional role bindings are not supported by the pocket cloud (role ${binding.role}).`)
-    if (findRole(binding.role) === undefined && !CUSTOM_ROLE.test(binding.role)) throw invalidArgument(`Role ${binding.role} is not supported for this resource.`)
+    // Custom roles cannot be made here, so that a binding to one would grant nothing without a word.
+    if (findRole(binding.role) === undefined) throw invalidArgument(`Role ${binding.role} is not supported for this resource.`)
     const set = members.get(binding.role) ?? new Set<string>()
     for (const member of binding.members ?? []) {
       if (!MEMBER.test(member)) throw invalidArgument(`The member ${member} is of an unknown type. Please set a valid type prefix for the member.`)

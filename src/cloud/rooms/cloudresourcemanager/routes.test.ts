@@ -109,3 +109,12 @@ test('update, delete, undelete', async () => {
   expect((await cloud.call('POST', `${api}/v1/projects/life-cycle:undelete`)).status).toBe(200)
   expect((await cloud.call('GET', `${api}/v1/projects/life-cycle`)).json.lifecycleState).toBe('ACTIVE')
 })
+
+test('a daemon that stops right after the answer loses nothing: the next one completes the operation', async () => {
+  const started = await cloud.call('POST', `${api}/v1/projects`, { body: { projectId: 'cut-short' } })
+  await cloud.restart()
+  expect((await cloud.call('GET', `${api}/v1/projects/cut-short`)).json.lifecycleState).toBe('ACTIVE')
+  const name = String(started.json.name).replace('operations/', '')
+  expect(await cloud.kernel().operations.wait(name, 5000)).toMatchObject({ status: 'DONE', response: { projectId: 'cut-short' } })
+  expect(cloud.kernel().policies.get('projects/cut-short').bindings).toHaveLength(1)
+})

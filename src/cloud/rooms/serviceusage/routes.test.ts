@@ -88,6 +88,13 @@ test('listeners hear of each newly enabled service once', async () => {
   expect(heard).toEqual(['moshi-3 pubsub.googleapis.com'])
 })
 
+test('a daemon that stops right after the answer loses nothing: the next one enables the services', async () => {
+  const started = await cloud.call('POST', `${api}/projects/moshi-3/services:batchEnable`, { body: { serviceIds: ['redis.googleapis.com', 'run.googleapis.com'] } })
+  await cloud.restart()
+  expect((await finished(started)).response.services).toHaveLength(2)
+  expect(await enabled()).toEqual(expect.arrayContaining(['redis.googleapis.com', 'run.googleapis.com']))
+})
+
 test('a missing project is 403; a viewer reads but does not enable; others do not see the operation', async () => {
   expect((await cloud.call('GET', `${api}/projects/no-such-project/services`)).status).toBe(403)
   cloud.kernel().policies.grant('projects/moshi-3', 'roles/serviceusage.serviceUsageViewer', 'user:viewer@example.com')
