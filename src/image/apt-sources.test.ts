@@ -7,8 +7,11 @@ describe('mirror', () => {
     const text = 'Debian|Debian|http://mirror.example/debian/\nDebian|Debian-Security|http://mirror.example/debian-security/\nNode Source|Node Source|https://deb.example/node/\n'
     expect(parseMirror(text)).toEqual({ archive: 'http://mirror.example/debian', security: 'http://mirror.example/debian-security' })
   })
-  test('an archive without a security source has it beside itself', () => expect(parseMirror('Debian|Debian|http://mirror.example/debian/\n')).toEqual({ archive: 'http://mirror.example/debian', security: 'http://mirror.example/debian-security' }))
-  test.each(['', 'Ubuntu|Ubuntu|http://archive.ubuntu.example/ubuntu/\n', 'Debian|Debian|cdrom:[x]/\n'])('%j: the public one', (text) => expect(parseMirror(text)).toEqual(defaultMirror))
+  test('an archive without a security source has it beside itself', () =>
+    expect(parseMirror('Debian|Debian|http://mirror.example/debian/\n')).toEqual({ archive: 'http://mirror.example/debian', security: 'http://mirror.example/debian-security' }))
+  test.each(['', 'Ubuntu|Ubuntu|http://archive.ubuntu.example/ubuntu/\n', 'Debian|Debian|cdrom:[x]/\n'])('%j: the public one', (text) =>
+    expect(parseMirror(text)).toEqual(defaultMirror),
+  )
 })
 
 const sha256 = (digit: string): string => digit.repeat(64)

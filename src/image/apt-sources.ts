@@ -26,7 +26,8 @@ export async function findMirror(): Promise<Mirror> {
 /** Lines "ORIGIN|LABEL|URI" as apt prints them for the configured sources. */
 export function parseMirror(targets: string): Mirror {
   const rows = targets.split('\n').map((line) => line.split('|'))
-  const find = (label: string): string | undefined => rows.find(([origin, itsLabel, uri]) => origin === 'Debian' && itsLabel === label && /^https?:/.test(uri ?? ''))?.[2]?.replace(/\/+$/, '')
+  const find = (label: string): string | undefined =>
+    rows.find(([origin, itsLabel, uri]) => origin === 'Debian' && itsLabel === label && /^https?:/.test(uri ?? ''))?.[2]?.replace(/\/+$/, '')
   const archive = find('Debian')
   if (archive === undefined) return defaultMirror
   return { archive, security: find('Debian-Security') ?? (archive === defaultMirror.archive ? defaultMirror.security : archive.replace(/\/debian$/, '/debian-security')) }
@@ -58,7 +59,13 @@ export function networkError(uri: string, suite: string, cause: unknown): KilnEr
 async function fetchRelease(uri: string, name: string, temporary: string, signal?: AbortSignal): Promise<unknown> {
   const folder = await mkdtemp(join(temporary, 'release-'))
   try {
-    await run({ program: '/usr/lib/apt/apt-helper', args: ['-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=20', 'download-file', `${uri}/dists/${name}/InRelease`, join(folder, 'InRelease')] }, { timeoutMs: 90_000, ...(signal === undefined ? {} : { signal }) })
+    await run(
+      {
+        program: '/usr/lib/apt/apt-helper',
+        args: ['-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=20', 'download-file', `${uri}/dists/${name}/InRelease`, join(folder, 'InRelease')],
+      },
+      { timeoutMs: 90_000, ...(signal === undefined ? {} : { signal }) },
+    )
     return undefined
   } catch (error) {
     if (isKilnError(error) && (error.code === 'E_CANCELLED' || error.code === 'E_TOOL_MISSING')) throw error

@@ -84,7 +84,15 @@ export function createBaker(options: BakerOptions): Baker {
 }
 
 async function bake(store: CacheStore, spec: ImageSpec, options: BakeOptions & { readonly progress: Progress }): Promise<BakeResult> {
-  const bakeRun: BakeRun = { store, progress: options.progress, signal: options.signal, noCache: options.noCache === true, lock: options.lock ?? emptyLock, additions: {}, durations: [] }
+  const bakeRun: BakeRun = {
+    store,
+    progress: options.progress,
+    signal: options.signal,
+    noCache: options.noCache === true,
+    lock: options.lock ?? emptyLock,
+    additions: {},
+    durations: [],
+  }
   const start = performance.now()
   const cached = async (): Promise<BakeResult | undefined> => {
     const key = imageKey(spec, bakeRun.lock)
@@ -99,7 +107,12 @@ async function bake(store: CacheStore, spec: ImageSpec, options: BakeOptions & {
   await store.open()
   const waiting = (): void => options.progress.note(`another bake makes ${spec.name}; waiting for it`)
   try {
-    return await store.exclusive(`image-${imageKey(spec, bakeRun.lock).key}`, options.signal, waiting, async () => (await cached()) ?? (await makeImage(bakeRun, spec, options.index)))
+    return await store.exclusive(
+      `image-${imageKey(spec, bakeRun.lock).key}`,
+      options.signal,
+      waiting,
+      async () => (await cached()) ?? (await makeImage(bakeRun, spec, options.index)),
+    )
   } catch (error) {
     if (options.signal?.aborted === true && !isKilnError(error)) throw new KilnError('E_CANCELLED', `the bake of ${spec.name} was cancelled`, { cause: error })
     throw error
@@ -121,7 +134,17 @@ async function makeImage(bakeRun: BakeRun, spec: ImageSpec, index: PrivateIndex 
     await runStep(bakeRun, disk, { root: stack, esp: join(root.base, 'esp.img'), path, sizeBytes })
     const [digest] = await timed(bakeRun, 'digest', () => Promise.all([fileDigest(path), flush(path)]))
     const wheels = wheelsOf(spec)
-    const image: BakedImage = { name: spec.name, key, diskPath: join(store.path('images', key.key), 'disk.raw'), digest, sizeBytes, debian: root.debian, wheels, cached: false, durations: bakeRun.durations }
+    const image: BakedImage = {
+      name: spec.name,
+      key,
+      diskPath: join(store.path('images', key.key), 'disk.raw'),
+      digest,
+      sizeBytes,
+      debian: root.debian,
+      wheels,
+      cached: false,
+      durations: bakeRun.durations,
+    }
     await writeFileDurable(join(folder, 'manifest.json'), manifestText(image))
     await store.removeTree(join(folder, 'mount'))
     await store.keep(folder, 'images', key.key, bakeRun.noCache)

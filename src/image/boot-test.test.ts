@@ -57,17 +57,28 @@ describe('boot test', () => {
     )
     const report = await bootTest({ driver: it.driver, disk: '/images/disk.raw', health, timeoutMs: 20_000, folder: it.folder })
     expect(report).toMatchObject({ healthy: true, answers: ['503 starting', '200 ok'] })
-    expect(it.specs[0]).toMatchObject({ disks: [{ path: '/images/disk.raw', format: 'raw', boot: true, discardWrites: true }], outbound: false, forwards: [{ hostAddress: '127.0.0.1', guestPort: 8080 }] })
+    expect(it.specs[0]).toMatchObject({
+      disks: [{ path: '/images/disk.raw', format: 'raw', boot: true, discardWrites: true }],
+      outbound: false,
+      forwards: [{ hostAddress: '127.0.0.1', guestPort: 8080 }],
+    })
     expect(it.fake.calls.at(-1)).toMatch(/^kill boot-test-/)
   })
 
   test('a redirect is not health; at the deadline the answers and the serial log are in the error', async () => {
     const it = await machine(async (spec, folder, fake) => {
       await fake.writeSerial(folder, 'Kernel panic - not syncing\n')
-      await listen(createServer((_request, response) => response.writeHead(302, { location: '/login' }).end()), spec)
+      await listen(
+        createServer((_request, response) => response.writeHead(302, { location: '/login' }).end()),
+        spec,
+      )
     })
     const promise = requireHealthy('moshi-srv', { driver: it.driver, disk: '/images/disk.raw', health, timeoutMs: 700, folder: it.folder })
-    await expect(promise).rejects.toMatchObject({ code: 'E_BOOT_TEST', message: expect.stringContaining('moshi-srv'), detail: expect.stringMatching(/302[\s\S]*Kernel panic - not syncing/) })
+    await expect(promise).rejects.toMatchObject({
+      code: 'E_BOOT_TEST',
+      message: expect.stringContaining('moshi-srv'),
+      detail: expect.stringMatching(/302[\s\S]*Kernel panic - not syncing/),
+    })
     expect(it.fake.calls.at(-1)).toMatch(/^kill/)
   })
 
@@ -80,7 +91,12 @@ describe('boot test', () => {
   })
 
   test('an image without a health path is healthy when SSH greets', async () => {
-    const it = await machine((spec) => listen(createTcpServer((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n')), spec))
+    const it = await machine((spec) =>
+      listen(
+        createTcpServer((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n')),
+        spec,
+      ),
+    )
     const report = await bootTest({ driver: it.driver, disk: '/images/disk.raw', timeoutMs: 20_000, folder: it.folder })
     expect(report).toMatchObject({ healthy: true, answers: [expect.stringContaining('SSH-2.0-OpenSSH')] })
     expect(it.specs[0]?.forwards[0]?.guestPort).toBe(22)

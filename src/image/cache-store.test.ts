@@ -32,7 +32,11 @@ describe('entries', () => {
   test('appear complete, under their key; one that is there wins unless replaced', async () => {
     const store = cacheStore(root)
     await store.open()
-    for (const [text, replace, expected] of [['one', false, 'one'], ['two', false, 'one'], ['three', true, 'three']] as const) {
+    for (const [text, replace, expected] of [
+      ['one', false, 'one'],
+      ['two', false, 'one'],
+      ['three', true, 'three'],
+    ] as const) {
       const folder = await store.temporary()
       await writeFile(join(folder, 'a'), text)
       await store.keep(folder, 'wheels', 'key', replace)
@@ -60,8 +64,18 @@ describe('processes', () => {
     const store = cacheStore(root)
     let waited = 0
     const order: string[] = []
-    const work = store.exclusive('job', undefined, () => (waited += 1), async () => order.push('ours'))
-    const other = store.exclusive('other', undefined, () => {}, async () => order.push('other'))
+    const work = store.exclusive(
+      'job',
+      undefined,
+      () => (waited += 1),
+      async () => order.push('ours'),
+    )
+    const other = store.exclusive(
+      'other',
+      undefined,
+      () => {},
+      async () => order.push('other'),
+    )
     await other
     child.kill('SIGKILL')
     await once(child, 'exit')
@@ -77,12 +91,17 @@ describe('processes', () => {
     let inside = 0
     let most = 0
     const turn = () =>
-      store.exclusive('job', undefined, () => {}, async () => {
-        inside += 1
-        most = Math.max(most, inside)
-        await new Promise((resolve) => setImmediate(resolve))
-        inside -= 1
-      })
+      store.exclusive(
+        'job',
+        undefined,
+        () => {},
+        async () => {
+          inside += 1
+          most = Math.max(most, inside)
+          await new Promise((resolve) => setImmediate(resolve))
+          inside -= 1
+        },
+      )
     await Promise.all([turn(), turn(), turn(), turn()])
     expect(most).toBe(1)
     expect(await readdir(join(root, 'locks'))).toEqual([])
@@ -91,12 +110,29 @@ describe('processes', () => {
   test('waiting ends when aborted, and a failing work frees the lock', async () => {
     const store = cacheStore(root)
     await mkdir(join(root, 'locks'), { recursive: true })
-    await expect(store.exclusive('job', undefined, () => {}, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken')
+    await expect(
+      store.exclusive(
+        'job',
+        undefined,
+        () => {},
+        () => Promise.reject(new Error('broken')),
+      ),
+    ).rejects.toThrow('broken')
     const controller = new AbortController()
-    await store.exclusive('job', undefined, () => {}, async () => {
-      const second = store.exclusive('job', controller.signal, () => controller.abort(new Error('stop')), async () => {})
-      await expect(second).rejects.toThrow('stop')
-    })
+    await store.exclusive(
+      'job',
+      undefined,
+      () => {},
+      async () => {
+        const second = store.exclusive(
+          'job',
+          controller.signal,
+          () => controller.abort(new Error('stop')),
+          async () => {},
+        )
+        await expect(second).rejects.toThrow('stop')
+      },
+    )
     expect(await readdir(join(root, 'locks'))).toEqual([])
   })
 })

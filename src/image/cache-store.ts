@@ -93,12 +93,15 @@ async function exclusive<T>(path: string, signal: AbortSignal | undefined, onWai
   await writeFile(own, token)
   let waited = false
   try {
-    await waitFor({ what: 'the end of the same bake in another process', timeoutMs: HOUR_MS, intervalMs: 100, code: 'E_LOCKED', ...(signal === undefined ? {} : { signal }) }, async () => {
-      if (await take(own, path)) return { done: true, value: undefined }
-      if (!waited) onWait()
-      waited = true
-      return { done: false, status: `held by ${await readTextIfExists(path)}` }
-    })
+    await waitFor(
+      { what: 'the end of the same bake in another process', timeoutMs: HOUR_MS, intervalMs: 100, code: 'E_LOCKED', ...(signal === undefined ? {} : { signal }) },
+      async () => {
+        if (await take(own, path)) return { done: true, value: undefined }
+        if (!waited) onWait()
+        waited = true
+        return { done: false, status: `held by ${await readTextIfExists(path)}` }
+      },
+    )
     try {
       return await work()
     } finally {

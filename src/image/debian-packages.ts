@@ -61,8 +61,12 @@ export function lockDifferences(locked: readonly LockedDebianPackage[], actual: 
 
 /** The error for a lock that the archive no longer serves. */
 export function staleLock(image: string, differences: readonly string[]): KilnError {
-  return new KilnError('E_LOCK_STALE', `kiln.lock pins versions for image ${image} that cannot be had any more: ${differences.slice(0, 5).join(', ')}${differences.length > 5 ? ` and ${differences.length - 5} more` : ''}`, {
-    hint: 'run `kiln bake --update-lock` to pin what the archive has now',
-    detail: differences.join('\n'),
-  })
+  return new KilnError(
+    'E_LOCK_STALE',
+    `kiln.lock pins versions for image ${image} that cannot be had any more: ${differences.slice(0, 5).join(', ')}${differences.length > 5 ? ` and ${differences.length - 5} more` : ''}`,
+    {
+      hint: 'run `kiln bake --update-lock` to pin what the archive has now',
+      detail: differences.join('\n'),
+    },
+  )
 }

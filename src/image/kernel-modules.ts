@@ -29,7 +29,15 @@ export function parseModulesDep(text: string): Map<string, readonly string[]> {
   const result = new Map<string, readonly string[]>()
   for (const line of text.split('\n')) {
     const colon = line.indexOf(':')
-    if (colon > 0) result.set(line.slice(0, colon), line.slice(colon + 1).trim().split(' ').filter((part) => part !== ''))
+    if (colon > 0)
+      result.set(
+        line.slice(0, colon),
+        line
+          .slice(colon + 1)
+          .trim()
+          .split(' ')
+          .filter((part) => part !== ''),
+      )
   }
   return result
 }
@@ -52,5 +60,7 @@ export function loadOrder(dependencies: ReadonlyMap<string, readonly string[]>, 
 
 /** "kernel/fs/ext4/ext4.ko.xz" -> "ext4"; dashes count as underscores, as in the kernel. */
 function moduleName(file: string): string {
-  return basename(file).replace(/\.ko(\.\w+)?$/, '').replaceAll('-', '_')
+  return basename(file)
+    .replace(/\.ko(\.\w+)?$/, '')
+    .replaceAll('-', '_')
 }

@@ -52,7 +52,8 @@ const changesOf = (next: Partial<ServerImageSpec>, version = '3.0.1', recipe?: s
 
 describe('explanations of a new key', () => {
   test('same inputs: nothing to say', () => expect(changesOf({})).toEqual([]))
-  test('a new version of the wheel', () => expect(changesOf({ wheels: [{ ...server.wheels[0]!, version: '0.2.0', sha256: hash('c') }] })).toEqual(['wheel moshi-server 0.1.0 -> 0.2.0']))
+  test('a new version of the wheel', () =>
+    expect(changesOf({ wheels: [{ ...server.wheels[0]!, version: '0.2.0', sha256: hash('c') }] })).toEqual(['wheel moshi-server 0.1.0 -> 0.2.0']))
   test('the same version with other bytes', () => expect(changesOf({ wheels: [{ ...server.wheels[0]!, sha256: hash('c') }] })).toEqual(['wheel moshi-server has other bytes']))
   test('a changed file', () => expect(changesOf({ files: [{ ...server.files[0]!, sha256: hash('d') }] })).toEqual(['file /opt/moshi/entrypoint.sh changed']))
   test('a changed mode', () => expect(changesOf({ files: [{ ...server.files[0]!, mode: 0o700 }] })).toEqual(['file /opt/moshi/entrypoint.sh 755 -> 700']))

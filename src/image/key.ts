@@ -48,7 +48,14 @@ function keyInputs(spec: ImageSpec, lock: LockFile | undefined, recipeVersion: s
   if (spec.type === 'base') {
     const boot = sha256Hex(canonicalJson([kernelCommandLine, earlyModules, initScript]))
     const system = sha256Hex(canonicalJson([baseGuestFiles(spec.suite), baseGuestLinks(), machineLeftovers]))
-    return { recipe: recipeVersion, boot, 'system files': system, suite: spec.suite, packages: basePackages(spec.suite, spec.packages).join(' '), ...(entry === undefined ? { 'Debian packages': UNRESOLVED } : debian) }
+    return {
+      recipe: recipeVersion,
+      boot,
+      'system files': system,
+      suite: spec.suite,
+      packages: basePackages(spec.suite, spec.packages).join(' '),
+      ...(entry === undefined ? { 'Debian packages': UNRESOLVED } : debian),
+    }
   }
   const inputs: Record<string, string> = {}
   for (const [name, value] of Object.entries(keyInputs(spec.from, lock, recipeVersion))) inputs[`${spec.from.name}: ${name}`] = value
@@ -56,7 +63,16 @@ function keyInputs(spec: ImageSpec, lock: LockFile | undefined, recipeVersion: s
   for (const wheel of spec.wheels) inputs[`wheel ${wheel.name}`] = `${wheel.version} ${wheel.sha256}`
   for (const file of spec.files) inputs[`file ${file.path}`] = `${file.sha256} ${file.mode.toString(8)}`
   for (const [name, value] of Object.entries(spec.environment)) inputs[`environment ${name}`] = value
-  return { ...inputs, recipe: recipeVersion, name: spec.name, packages: [...spec.packages].sort().join(' '), user: spec.user, entrypoint: spec.entrypoint, port: String(spec.port), 'system unit': sha256Hex(serverUnit(spec)) }
+  return {
+    ...inputs,
+    recipe: recipeVersion,
+    name: spec.name,
+    packages: [...spec.packages].sort().join(' '),
+    user: spec.user,
+    entrypoint: spec.entrypoint,
+    port: String(spec.port),
+    'system unit': sha256Hex(serverUnit(spec)),
+  }
 }
 
 /** Why one key is not the other, one line per input; empty when they are the same. */
@@ -81,7 +97,10 @@ function change(name: string, before: string, after: string): string {
 
 /** The readable part of an input's value: its text without hashes. */
 function head(value: string): string {
-  return value.split(' ').filter((part) => !isHash(part)).join(' ')
+  return value
+    .split(' ')
+    .filter((part) => !isHash(part))
+    .join(' ')
 }
 
 function isHash(text: string): boolean {

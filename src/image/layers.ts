@@ -130,7 +130,12 @@ export async function withPackages(bake: BakeRun, below: Root, name: string, req
   const found = await ready()
   if (found !== undefined) return found
   const waiting = (): void => bake.progress.note(`another bake installs the packages of ${name}; waiting for it`)
-  return store.exclusive(`packages-${sha256Hex(`${below.key} ${request}`)}`, bake.signal, waiting, async () => (await ready()) ?? makePackages(bake, below, { name, request, packages, keyOf }))
+  return store.exclusive(
+    `packages-${sha256Hex(`${below.key} ${request}`)}`,
+    bake.signal,
+    waiting,
+    async () => (await ready()) ?? makePackages(bake, below, { name, request, packages, keyOf }),
+  )
 }
 
 interface PackagesWish {

@@ -64,7 +64,11 @@ describe('kiln.lock', () => {
 
   test('an absent lock is empty', async () => expect(await readLock(join(folder, 'none'))).toEqual(emptyLock))
 
-  test.each(['{', '{"version":2,"images":{}}', '{"version":1,"images":{"a":{"request":"r","debian":[{"name":"x","version":"1","architecture":"all","sha256":"short"}],"wheels":[]}}}'])('%s is refused', async (text) => {
+  test.each([
+    '{',
+    '{"version":2,"images":{}}',
+    '{"version":1,"images":{"a":{"request":"r","debian":[{"name":"x","version":"1","architecture":"all","sha256":"short"}],"wheels":[]}}}',
+  ])('%s is refused', async (text) => {
     const path = join(folder, 'broken')
     await writeFile(path, text)
     await expect(readLock(path)).rejects.toMatchObject({ code: 'E_LOCK_STALE' })

@@ -26,26 +26,34 @@ export async function readLock(path: string): Promise<LockFile> {
   try {
     return Lock.parse(JSON.parse(text))
   } catch (error) {
-    throw new KilnError('E_LOCK_STALE', `${path} is not a lock file that this Kiln can read`, { hint: 'restore it from version control, or delete it and run `kiln bake --update-lock`', cause: error })
+    throw new KilnError('E_LOCK_STALE', `${path} is not a lock file that this Kiln can read`, {
+      hint: 'restore it from version control, or delete it and run `kiln bake --update-lock`',
+      cause: error,
+    })
   }
 }
 
 /** The lock as text, in its one stable form. */
 export function formatLock(lock: LockFile): string {
-  const images = Object.keys(lock.images).sort().map((name) => {
-    const image = lock.images[name]
-    if (image === undefined) return ''
-    const rows = <T extends { readonly name: string }>(items: readonly T[], columns: readonly (keyof T & string)[]): string =>
-      [...items].sort((a, b) => (a.name < b.name ? -1 : 1)).map((item) => `\n        { ${columns.map((column) => `${JSON.stringify(column)}: ${JSON.stringify(item[column])}`).join(', ')} }`).join(',')
-    const list = (text: string): string => (text === '' ? '[]' : `[${text}\n      ]`)
-    return [
-      `    ${JSON.stringify(name)}: {`,
-      `      "request": ${JSON.stringify(image.request)},`,
-      `      "debian": ${list(rows(image.debian, ['name', 'version', 'architecture', 'sha256']))},`,
-      `      "wheels": ${list(rows(image.wheels, ['name', 'version', 'fileName', 'sha256']))}`,
-      '    }',
-    ].join('\n')
-  })
+  const images = Object.keys(lock.images)
+    .sort()
+    .map((name) => {
+      const image = lock.images[name]
+      if (image === undefined) return ''
+      const rows = <T extends { readonly name: string }>(items: readonly T[], columns: readonly (keyof T & string)[]): string =>
+        [...items]
+          .sort((a, b) => (a.name < b.name ? -1 : 1))
+          .map((item) => `\n        { ${columns.map((column) => `${JSON.stringify(column)}: ${JSON.stringify(item[column])}`).join(', ')} }`)
+          .join(',')
+      const list = (text: string): string => (text === '' ? '[]' : `[${text}\n      ]`)
+      return [
+        `    ${JSON.stringify(name)}: {`,
+        `      "request": ${JSON.stringify(image.request)},`,
+        `      "debian": ${list(rows(image.debian, ['name', 'version', 'architecture', 'sha256']))},`,
+        `      "wheels": ${list(rows(image.wheels, ['name', 'version', 'fileName', 'sha256']))}`,
+        '    }',
+      ].join('\n')
+    })
   return `{\n  "version": 1,\n  "images": {${images.length === 0 ? '' : `\n${images.join(',\n')}\n  `}}\n}\n`
 }
 

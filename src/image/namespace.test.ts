@@ -11,12 +11,32 @@ const wrapper = ['--pdeathsig', 'KILL', '--', 'unshare', '--mount', '--pid', '--
 
 describe('argument lists', () => {
   test('root runs in namespaces of its own and ends with its parent', () => {
-    expect(asRoot({ program: 'rm', args: ['-rf', '--', 'x'] }, { userNamespace: false })).toMatchObject({ program: 'setpriv', args: [...wrapper, '--', 'rm', '-rf', '--', 'x'], cleanEnv: true })
+    expect(asRoot({ program: 'rm', args: ['-rf', '--', 'x'] }, { userNamespace: false })).toMatchObject({
+      program: 'setpriv',
+      args: [...wrapper, '--', 'rm', '-rf', '--', 'x'],
+      cleanEnv: true,
+    })
   })
 
   test('another user becomes root of a user namespace; without network there is a network namespace too', () => {
     const { args } = asRoot({ program: 'true', args: [] }, { userNamespace: true, network: false })
-    expect(args).toEqual(['--pdeathsig', 'KILL', '--', 'unshare', '--user', '--map-root-user', '--map-auto', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--net', '--', 'true'])
+    expect(args).toEqual([
+      '--pdeathsig',
+      'KILL',
+      '--',
+      'unshare',
+      '--user',
+      '--map-root-user',
+      '--map-auto',
+      '--mount',
+      '--pid',
+      '--fork',
+      '--kill-child',
+      '--mount-proc',
+      '--net',
+      '--',
+      'true',
+    ])
   })
 
   test('the top layer comes first for overlayfs, and the paths are relative to the working folder', () => {
@@ -27,7 +47,21 @@ describe('argument lists', () => {
 
   test('a command inside gets its folder, user and binds', () => {
     const command = insideRoot(stack, 'pip', ['list'], { network: true, userNamespace: true, binds: { '/host/a': '/run/kiln/a' }, as: '65534:65534', workingFolder: '/run/kiln/a' })
-    expect(command.args.slice(-13)).toEqual(['tmp/1/mount', 'layers/b/tree:layers/a/tree', 'tmp/1/tree', 'tmp/1/work', 'userxattr,', '/run/kiln/a', '65534:65534', '--bind', '/host/a', '/run/kiln/a', '--', 'pip', 'list'])
+    expect(command.args.slice(-13)).toEqual([
+      'tmp/1/mount',
+      'layers/b/tree:layers/a/tree',
+      'tmp/1/tree',
+      'tmp/1/work',
+      'userxattr,',
+      '/run/kiln/a',
+      '65534:65534',
+      '--bind',
+      '/host/a',
+      '/run/kiln/a',
+      '--',
+      'pip',
+      'list',
+    ])
   })
 
   test('nothing of the caller reaches the environment', () => {

@@ -25,7 +25,17 @@ export function packCommand(disk: string, archive: string, compressor: 'pigz' | 
   const fixed = ['--owner=0', '--group=0', '--numeric-owner', '--mode=0644', `--mtime=@${SOURCE_DATE_EPOCH}`]
   return {
     program: 'tar',
-    args: ['--create', '--format=oldgnu', '--sparse', '--hole-detection=raw', ...fixed, `--use-compress-program=${compressor} -n -1`, `--file=${archive}`, `--directory=${dirname(disk)}`, basename(disk)],
+    args: [
+      '--create',
+      '--format=oldgnu',
+      '--sparse',
+      '--hole-detection=raw',
+      ...fixed,
+      `--use-compress-program=${compressor} -n -1`,
+      `--file=${archive}`,
+      `--directory=${dirname(disk)}`,
+      basename(disk),
+    ],
     env: bakeEnvironment,
     cleanEnv: true,
   }

@@ -72,7 +72,9 @@ export async function readProject(source: string): Promise<ProjectFacts> {
   const project = tomlTable(text, 'project')
   const name = stringValue(project, 'name')
   if (name !== undefined && !projectName.test(name)) {
-    throw new KilnError('E_PACKAGE_INVALID', `the project name ${JSON.stringify(name)} in ${join(source, 'pyproject.toml')} is not valid (PEP 508)`, { hint: 'use ASCII letters, digits, ".", "-" and "_", with a letter or digit at both ends' })
+    throw new KilnError('E_PACKAGE_INVALID', `the project name ${JSON.stringify(name)} in ${join(source, 'pyproject.toml')} is not valid (PEP 508)`, {
+      hint: 'use ASCII letters, digits, ".", "-" and "_", with a letter or digit at both ends',
+    })
   }
   const dynamic = /^\s*dynamic\s*=\s*\[[^\]]*["']version["']/m.test(project)
   if (name !== undefined && stringValue(project, 'version') === undefined && !dynamic) {
@@ -84,7 +86,10 @@ export async function readProject(source: string): Promise<ProjectFacts> {
   for (const requirement of wanted) {
     if (['setuptools', 'wheel', 'pip'].includes(requirement)) continue
     const debian = backendPackages[requirement]
-    if (debian === undefined) throw new KilnError('E_PACKAGE_INVALID', `${join(source, 'pyproject.toml')} needs ${requirement} to build, which Kiln does not bring`, { hint: `use one of: setuptools, ${Object.keys(backendPackages).join(', ')}` })
+    if (debian === undefined)
+      throw new KilnError('E_PACKAGE_INVALID', `${join(source, 'pyproject.toml')} needs ${requirement} to build, which Kiln does not bring`, {
+        hint: `use one of: setuptools, ${Object.keys(backendPackages).join(', ')}`,
+      })
     backends.push(debian)
   }
   return { name, version: stringValue(project, 'version'), backends: backends.sort() }
@@ -103,19 +108,26 @@ export interface WheelFacts {
 export function readWheel(fileName: string, bytes: Buffer): WheelFacts {
   const entries = zipEntries(bytes)
   const names = new Set(entries.map((entry) => entry.name))
-  const text = (suffix: string): string | undefined => entries.find((entry) => new RegExp(`^[^/]+\\.dist-info/${suffix}$`).test(entry.name))?.read().toString('utf8')
+  const text = (suffix: string): string | undefined =>
+    entries
+      .find((entry) => new RegExp(`^[^/]+\\.dist-info/${suffix}$`).test(entry.name))
+      ?.read()
+      .toString('utf8')
   const metadata = text('METADATA')
   const name = /^Name: (.+)$/m.exec(metadata ?? '')?.[1]?.trim()
   const version = /^Version: (.+)$/m.exec(metadata ?? '')?.[1]?.trim()
   if (name === undefined || version === undefined) throw new KilnError('E_PACKAGE_INVALID', `the wheel ${fileName} has no name or version in its metadata`)
-  if (!projectName.test(name) || name === 'UNKNOWN') throw new KilnError('E_PACKAGE_INVALID', `the project name ${JSON.stringify(name)} is not valid (PEP 508)`, { hint: 'set `name` in the [project] table of pyproject.toml' })
+  if (!projectName.test(name) || name === 'UNKNOWN')
+    throw new KilnError('E_PACKAGE_INVALID', `the project name ${JSON.stringify(name)} is not valid (PEP 508)`, { hint: 'set `name` in the [project] table of pyproject.toml' })
   const consoleScripts: Record<string, string> = {}
   const section = /^\[console_scripts\]$([\s\S]*?)(?=^\[|$(?![\s\S]))/m.exec(text('entry_points\\.txt') ?? '')?.[1] ?? ''
   for (const [, script, target] of section.matchAll(/^\s*([^=\s]+)\s*=\s*(\S+)/gm)) {
     const module = (target ?? '').split(':')[0] ?? ''
     const path = module.replaceAll('.', '/')
     if (![`${path}.py`, `${path}/__init__.py`].some((file) => names.has(file)) && ![...names].some((file) => file.startsWith(`${path}.`) && file.endsWith('.so'))) {
-      throw new KilnError('E_PACKAGE_INVALID', `the entry point ${script} of ${name} needs the module ${module}, which is not in the wheel`, { hint: 'correct [project.scripts] in pyproject.toml, or the package list of the build backend' })
+      throw new KilnError('E_PACKAGE_INVALID', `the entry point ${script} of ${name} needs the module ${module}, which is not in the wheel`, {
+        hint: 'correct [project.scripts] in pyproject.toml, or the package list of the build backend',
+      })
     }
     consoleScripts[script ?? ''] = target ?? ''
   }

@@ -30,7 +30,13 @@ describe('sections of a unified kernel image', () => {
     const table = 0x58 + 0x70
     const section = (index: number): object => {
       const at = table + index * 40
-      return { name: result.toString('latin1', at, at + 8).replace(/\0+$/, ''), size: result.readUInt32LE(at + 8), address: result.readUInt32LE(at + 12), raw: result.readUInt32LE(at + 16), offset: result.readUInt32LE(at + 20) }
+      return {
+        name: result.toString('latin1', at, at + 8).replace(/\0+$/, ''),
+        size: result.readUInt32LE(at + 8),
+        address: result.readUInt32LE(at + 12),
+        raw: result.readUInt32LE(at + 16),
+        offset: result.readUInt32LE(at + 20),
+      }
     }
     expect(result.readUInt16LE(0x46)).toBe(3)
     expect(section(1)).toEqual({ name: '.cmdline', size: 6, address: 0x3000, raw: 0x200, offset: 0x400 })

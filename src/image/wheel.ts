@@ -56,11 +56,26 @@ export async function buildWheel(store: CacheStore, options: BuildWheelOptions):
   const project = await readProject(options.source)
   const digest = await sourceDigest(options.source)
   await store.open()
-  const bake: BakeRun = { store, progress: options.progress ?? silentProgress, signal: options.signal, noCache: false, lock: options.lock ?? emptyLock, additions: {}, durations: [] }
+  const bake: BakeRun = {
+    store,
+    progress: options.progress ?? silentProgress,
+    signal: options.signal,
+    noCache: false,
+    lock: options.lock ?? emptyLock,
+    additions: {},
+    durations: [],
+  }
   const builder = await builderRoot(bake, await baseLayer(bake, options.base), options.base, project.backends)
   const key = sha256Hex(`${builder.key} ${digest}`)
   const found = options.noCache === true ? undefined : await cachedWheel(store, key)
-  const wheel = found ?? (await store.exclusive(`wheel-${key}`, options.signal, () => {}, () => build(bake, options, builder, key)))
+  const wheel =
+    found ??
+    (await store.exclusive(
+      `wheel-${key}`,
+      options.signal,
+      () => {},
+      () => build(bake, options, builder, key),
+    ))
   const path = options.outDir === undefined ? wheel.path : join(options.outDir, wheel.fileName)
   if (path !== wheel.path) {
     await mkdir(options.outDir ?? '', { recursive: true })
@@ -95,7 +110,9 @@ async function build(bake: BakeRun, options: BuildWheelOptions, builder: Root, k
     await cp(options.source, source, { recursive: true, filter: (path) => path === options.source || !isIgnored(basename(path)) })
     await mkdir(out)
     for (const command of wheelCommands(root, source, out)) {
-      await run(command, { what: 'building the wheel', killSignal: 'SIGKILL', ...(bake.signal === undefined ? {} : { signal: bake.signal }) }).catch((error: unknown) => Promise.reject(explainBuild(error, options.source)))
+      await run(command, { what: 'building the wheel', killSignal: 'SIGKILL', ...(bake.signal === undefined ? {} : { signal: bake.signal }) }).catch((error: unknown) =>
+        Promise.reject(explainBuild(error, options.source)),
+      )
     }
     const [fileName] = (await readdir(out)).filter((name) => name.endsWith('.whl'))
     if (fileName === undefined) throw new KilnError('E_PACKAGE_BUILD', `the build of ${options.source} made no wheel`)
@@ -112,14 +129,38 @@ async function build(bake: BakeRun, options: BuildWheelOptions, builder: Root, k
 /** The programs of a wheel build, in order: the copy of the source and the result folder go to the build user, then pip builds (PEP 517). */
 export function wheelCommands(root: RootStack, source: string, out: string): Command[] {
   const inside = { source: '/run/kiln/source', out: '/run/kiln/out' }
-  const args = ['-m', 'pip', '--isolated', '--disable-pip-version-check', '--no-cache-dir', 'wheel', '--no-deps', '--no-index', '--no-build-isolation', '--use-pep517', '--wheel-dir', inside.out, inside.source]
+  const args = [
+    '-m',
+    'pip',
+    '--isolated',
+    '--disable-pip-version-check',
+    '--no-cache-dir',
+    'wheel',
+    '--no-deps',
+    '--no-index',
+    '--no-build-isolation',
+    '--use-pep517',
+    '--wheel-dir',
+    inside.out,
+    inside.source,
+  ]
   return [
     asRoot({ program: 'chown', args: ['-R', BUILD_USER, source, out] }),
-    insideRoot(root, 'python3', args, { network: false, as: BUILD_USER, workingFolder: inside.source, binds: { [source]: inside.source, [out]: inside.out }, env: { HOME: '/tmp', PYTHONDONTWRITEBYTECODE: '1', PYTHONHASHSEED: '0' } }),
+    insideRoot(root, 'python3', args, {
+      network: false,
+      as: BUILD_USER,
+      workingFolder: inside.source,
+      binds: { [source]: inside.source, [out]: inside.out },
+      env: { HOME: '/tmp', PYTHONDONTWRITEBYTECODE: '1', PYTHONHASHSEED: '0' },
+    }),
   ]
 }
 
 function explainBuild(error: unknown, source: string): unknown {
   if (!(error instanceof KilnError) || error.code !== 'E_TOOL_FAILED') return error
-  return new KilnError('E_PACKAGE_BUILD', `building the wheel of ${source} failed`, { hint: 'the output of the build follows; the build has no network, and its tools are those of Debian', detail: error.detail ?? '', cause: error })
+  return new KilnError('E_PACKAGE_BUILD', `building the wheel of ${source} failed`, {
+    hint: 'the output of the build follows; the build has no network, and its tools are those of Debian',
+    detail: error.detail ?? '',
+    cause: error,
+  })
 }

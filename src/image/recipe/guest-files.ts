@@ -106,12 +106,15 @@ export function baseGuestFiles(suite: string): GuestFile[] {
     { path: '/etc/fstab', content: '' },
     {
       path: '/etc/apt/sources.list',
-      content: [suite, `${suite}-updates`].map((name) => `deb http://deb.debian.org/debian ${name} main\n`).join('') + `deb http://deb.debian.org/debian-security ${suite}-security main\n`,
+      content:
+        [suite, `${suite}-updates`].map((name) => `deb http://deb.debian.org/debian ${name} main\n`).join('') +
+        `deb http://deb.debian.org/debian-security ${suite}-security main\n`,
     },
     // Every card by DHCP. A metadata network offers no router, so the default route is the other card's, whichever comes first.
     {
       path: '/etc/systemd/network/10-kiln.network',
-      content: '[Match]\nType=ether\n\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n\n[DHCPv4]\nClientIdentifier=mac\nUseMTU=yes\nUseDomains=yes\nUseHostname=no\nSendRelease=no\n',
+      content:
+        '[Match]\nType=ether\n\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n\n[DHCPv4]\nClientIdentifier=mac\nUseMTU=yes\nUseDomains=yes\nUseHostname=no\nSendRelease=no\n',
     },
     ...lateUnits.map((unit) => ({ path: `/etc/systemd/system/${unit}.d/kiln.conf`, content: '[Unit]\nAfter=systemd-networkd.service\n' })),
     { path: '/etc/systemd/journald.conf.d/kiln.conf', content: '[Journal]\nStorage=volatile\nRuntimeMaxUse=32M\nAudit=no\n' },
@@ -132,7 +135,10 @@ ExecStart=/usr/bin/ssh-keygen -q -t ed25519 -N "" -C "" -f /etc/ssh/ssh_host_ed2
 WantedBy=multi-user.target
 `,
     },
-    { path: '/etc/ssh/sshd_config.d/kiln.conf', content: 'HostKey /etc/ssh/ssh_host_ed25519_key\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin no\nUseDNS no\nPrintMotd no\n' },
+    {
+      path: '/etc/ssh/sshd_config.d/kiln.conf',
+      content: 'HostKey /etc/ssh/ssh_host_ed25519_key\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin no\nUseDNS no\nPrintMotd no\n',
+    },
     // At first only what a server waits for; drivers for all other devices are loaded when it runs.
     {
       path: '/etc/systemd/system/systemd-udev-trigger.service.d/kiln.conf',
@@ -140,7 +146,8 @@ WantedBy=multi-user.target
     },
     {
       path: '/etc/systemd/system/kiln-late-devices.service',
-      content: '[Unit]\nDescription=Drivers for the remaining devices\nAfter=ssh.service systemd-logind.service\n\n[Service]\nType=oneshot\nNice=10\nExecStart=/usr/bin/udevadm trigger --type=subsystems --action=add\nExecStart=/usr/bin/udevadm trigger --type=devices --action=add\n',
+      content:
+        '[Unit]\nDescription=Drivers for the remaining devices\nAfter=ssh.service systemd-logind.service\n\n[Service]\nType=oneshot\nNice=10\nExecStart=/usr/bin/udevadm trigger --type=subsystems --action=add\nExecStart=/usr/bin/udevadm trigger --type=devices --action=add\n',
     },
     {
       path: '/etc/systemd/system/kiln-grow-root.service',
@@ -171,7 +178,10 @@ Restart=always
 WantedBy=multi-user.target
 `,
     },
-    { path: '/etc/default/instance_configs.cfg', content: '[InstanceSetup]\nset_host_keys = false\nset_boto_config = false\nnetwork_enabled = true\n\n[NetworkInterfaces]\nsetup = false\n' },
+    {
+      path: '/etc/default/instance_configs.cfg',
+      content: '[InstanceSetup]\nset_host_keys = false\nset_boto_config = false\nnetwork_enabled = true\n\n[NetworkInterfaces]\nsetup = false\n',
+    },
     // Stable names for disks, as Google's own images have: /dev/disk/by-id/google-NAME.
     {
       path: '/etc/udev/rules.d/65-kiln-disks.rules',

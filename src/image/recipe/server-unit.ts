@@ -41,7 +41,9 @@ Group=${spec.user}
 ExecStart=${spec.entrypoint}
 StateDirectory=${spec.user}
 WorkingDirectory=/var/lib/${spec.user}
-${Object.entries(environment).map(([name, value]) => `Environment=${quote(`${name}=${value}`)}\n`).join('')}Restart=on-failure
+${Object.entries(environment)
+  .map(([name, value]) => `Environment=${quote(`${name}=${value}`)}\n`)
+  .join('')}Restart=on-failure
 RestartSec=1
 StandardOutput=journal+console
 StandardError=journal+console

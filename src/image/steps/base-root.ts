@@ -153,10 +153,17 @@ export async function trustBytecode(folder: string): Promise<void> {
 function explainInstall(error: unknown, { spec, sources, locked }: BaseRootContext): unknown {
   if (!(error instanceof KilnError) || error.code !== 'E_TOOL_FAILED') return error
   const detail = error.detail ?? ''
-  if (/Temporary failure resolving|Could not connect|Connection (refused|timed out)|Failed to fetch|Network is unreachable/.test(detail) && !/404 +Not Found/.test(detail)) return networkError(sources[0] ?? '', spec.suite, error)
-  if (/No space left on device/.test(detail)) return new KilnError('E_DISK_FULL', `the disk became full while installing ${spec.suite}`, { hint: 'free some space and run the same command again', detail, cause: error })
+  if (/Temporary failure resolving|Could not connect|Connection (refused|timed out)|Failed to fetch|Network is unreachable/.test(detail) && !/404 +Not Found/.test(detail))
+    return networkError(sources[0] ?? '', spec.suite, error)
+  if (/No space left on device/.test(detail))
+    return new KilnError('E_DISK_FULL', `the disk became full while installing ${spec.suite}`, { hint: 'free some space and run the same command again', detail, cause: error })
   const unknown = [...detail.matchAll(/E: Unable to locate package (\S+)|E: Package '(\S+)' has no installation candidate/g)].map((match) => match[1] ?? match[2])
-  if (unknown.length > 0) return new KilnError('E_BAKE', `Debian ${spec.suite} has no package ${unknown.join(', ')}`, { hint: `correct the packages of image ${spec.name} in kiln.config.ts`, detail, cause: error })
+  if (unknown.length > 0)
+    return new KilnError('E_BAKE', `Debian ${spec.suite} has no package ${unknown.join(', ')}`, {
+      hint: `correct the packages of image ${spec.name} in kiln.config.ts`,
+      detail,
+      cause: error,
+    })
   if (locked !== undefined && /404 +Not Found|Version '[^']+' for '[^']+' was not found/.test(detail)) return staleLock(spec.name, [detail])
   return new KilnError('E_BAKE', `installing Debian ${spec.suite} for image ${spec.name} failed`, { detail, cause: error })
 }

@@ -104,9 +104,19 @@ function cleanCommands({ root }: DebianLayerContext): Command[] {
 function explain(error: unknown, context: DebianLayerContext): unknown {
   if (!(error instanceof KilnError) || error.code !== 'E_TOOL_FAILED') return error
   const detail = error.detail ?? ''
-  if (/Temporary failure resolving|Could not connect|Connection (refused|timed out)|Failed to fetch|Network is unreachable/.test(detail) && !/404 +Not Found/.test(detail)) return networkError(context.sources[0] ?? '', context.image, error)
-  if (/No space left on device/.test(detail)) return new KilnError('E_DISK_FULL', `the disk became full while installing packages for ${context.image}`, { hint: 'free some space and run the same command again', cause: error })
+  if (/Temporary failure resolving|Could not connect|Connection (refused|timed out)|Failed to fetch|Network is unreachable/.test(detail) && !/404 +Not Found/.test(detail))
+    return networkError(context.sources[0] ?? '', context.image, error)
+  if (/No space left on device/.test(detail))
+    return new KilnError('E_DISK_FULL', `the disk became full while installing packages for ${context.image}`, {
+      hint: 'free some space and run the same command again',
+      cause: error,
+    })
   const unknown = [...detail.matchAll(/E: Unable to locate package (\S+)|E: Package '(\S+)' has no installation candidate/g)].map((match) => match[1] ?? match[2])
-  if (unknown.length > 0) return new KilnError('E_BAKE', `Debian has no package ${unknown.join(', ')}`, { hint: `correct the packages of image ${context.image} in kiln.config.ts`, detail, cause: error })
+  if (unknown.length > 0)
+    return new KilnError('E_BAKE', `Debian has no package ${unknown.join(', ')}`, {
+      hint: `correct the packages of image ${context.image} in kiln.config.ts`,
+      detail,
+      cause: error,
+    })
   return new KilnError('E_BAKE', `installing Debian packages for image ${context.image} failed`, { detail, cause: error })
 }

@@ -70,7 +70,12 @@ function partitionCommand({ path, sizeBytes }: DiskContext): Command {
 }
 
 function espCommand({ path, esp }: DiskContext): Command {
-  return { program: 'dd', args: [`if=${esp}`, `of=${path}`, 'bs=1M', `seek=${diskLayout.esp.startBytes / MIB}`, 'conv=notrunc,sparse', 'status=none'], env: bakeEnvironment, cleanEnv: true }
+  return {
+    program: 'dd',
+    args: [`if=${esp}`, `of=${path}`, 'bs=1M', `seek=${diskLayout.esp.startBytes / MIB}`, 'conv=notrunc,sparse', 'status=none'],
+    env: bakeEnvironment,
+    cleanEnv: true,
+  }
 }
 
 function fileSystemCommand({ root, path, sizeBytes }: DiskContext): Command {
@@ -86,7 +91,12 @@ function fileSystemCommand({ root, path, sizeBytes }: DiskContext): Command {
 }
 
 function timesCommand(context: DiskContext): Command {
-  return { program: 'debugfs', args: ['-w', '-f', timesScriptPath(context), fileSystemName(context)], env: { ...bakeEnvironment, E2FSPROGS_FAKE_TIME: String(SOURCE_DATE_EPOCH) }, cleanEnv: true }
+  return {
+    program: 'debugfs',
+    args: ['-w', '-f', timesScriptPath(context), fileSystemName(context)],
+    env: { ...bakeEnvironment, E2FSPROGS_FAKE_TIME: String(SOURCE_DATE_EPOCH) },
+    cleanEnv: true,
+  }
 }
 
 function timesScriptPath({ path }: DiskContext): string {
@@ -120,7 +130,9 @@ export function parseUsedInodes(listing: string): number[] {
 }
 
 function timesScript(inodes: readonly number[]): string {
-  return inodes.map((inode) => `sif <${inode}> ctime @${SOURCE_DATE_EPOCH}\nsif <${inode}> ctime_extra 0\nsif <${inode}> atime @${SOURCE_DATE_EPOCH}\nsif <${inode}> atime_extra 0\n`).join('')
+  return inodes
+    .map((inode) => `sif <${inode}> ctime @${SOURCE_DATE_EPOCH}\nsif <${inode}> ctime_extra 0\nsif <${inode}> atime @${SOURCE_DATE_EPOCH}\nsif <${inode}> atime_extra 0\n`)
+    .join('')
 }
 
 function explainFull(error: unknown, { path }: DiskContext): unknown {
@@ -131,7 +143,10 @@ function explainFull(error: unknown, { path }: DiskContext): unknown {
 
 /** The used bytes of a joined root, for `diskSizeFor`. */
 export async function contentBytes(root: RootStack, signal?: AbortSignal): Promise<number> {
-  const result = await run(withRoot(root, 'du', ['-sxB1', '--apparent-size', root.mountPoint]), { what: 'measuring the image', killSignal: 'SIGKILL', ...(signal === undefined ? {} : { signal }) })
+  const result = await run(withRoot(root, 'du', ['-sxB1', '--apparent-size', root.mountPoint]), {
+    what: 'measuring the image',
+    killSignal: 'SIGKILL',
+    ...(signal === undefined ? {} : { signal }),
+  })
   return Number(result.stdout.split('\t')[0])
 }
-

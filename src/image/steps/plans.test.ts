@@ -69,9 +69,16 @@ describe('Debian packages', () => {
       'Acquire::Retries=3',
     ].flatMap((option) => ['-o', option])
     const inside = { folder: '/', user: '0:0', binds: ['--bind', '/cache/tmp/1/apt', '/run/kiln/apt'] }
-    const [update, install, remove, times] = debianLayer.plan({ image: 'srv', packages: ['sox', 'ffmpeg'], sources, locked, below: [], root, apt: '/cache/tmp/1/apt' }).map(plainCommand)
+    const [update, install, remove, times] = debianLayer
+      .plan({ image: 'srv', packages: ['sox', 'ffmpeg'], sources, locked, below: [], root, apt: '/cache/tmp/1/apt' })
+      .map(plainCommand)
     expect(update).toEqual({ argv: ['apt-get', ...options, 'update'], root: 'layers/a/tree -> tmp/1/tree', inside, network: true })
-    expect(install).toEqual({ argv: ['apt-get', ...options, 'install', '--yes', '--no-install-recommends', 'ffmpeg', 'sox'], root: 'layers/a/tree -> tmp/1/tree', inside, network: true })
+    expect(install).toEqual({
+      argv: ['apt-get', ...options, 'install', '--yes', '--no-install-recommends', 'ffmpeg', 'sox'],
+      root: 'layers/a/tree -> tmp/1/tree',
+      inside,
+      network: true,
+    })
     expect(remove?.argv.at(-1)).toBe('/cache/tmp/1/tree')
     expect(times?.argv.slice(0, 2)).toEqual(['find', '/cache/tmp/1/tree'])
   })
@@ -99,11 +106,27 @@ describe('server root', () => {
     const python = '/opt/moshi-srv/venv/bin/python3'
     const plan = serverRoot.plan(context).map(plainCommand)
     expect(plan.slice(0, 5).map(({ argv, inside, network }) => ({ argv, binds: inside?.binds, network }))).toEqual([
-      { argv: ['useradd', '--system', '--uid', '880', '--user-group', '--no-create-home', '--home-dir', '/var/lib/moshi', '--shell', '/usr/sbin/nologin', 'moshi'], binds: [], network: false },
+      {
+        argv: ['useradd', '--system', '--uid', '880', '--user-group', '--no-create-home', '--home-dir', '/var/lib/moshi', '--shell', '/usr/sbin/nologin', 'moshi'],
+        binds: [],
+        network: false,
+      },
       { argv: ['python3', '-m', 'venv', '--system-site-packages', '--without-pip', '/opt/moshi-srv/venv'], binds: [], network: false },
       {
         argv: [
-          ...[python, '-m', 'pip', '--isolated', '--disable-pip-version-check', '--no-input', '--no-cache-dir', 'install', '--no-compile', '--no-deps', '--no-warn-script-location'],
+          ...[
+            python,
+            '-m',
+            'pip',
+            '--isolated',
+            '--disable-pip-version-check',
+            '--no-input',
+            '--no-cache-dir',
+            'install',
+            '--no-compile',
+            '--no-deps',
+            '--no-warn-script-location',
+          ],
           ...['--only-binary', ':all:', '--require-hashes', '--index-url', 'http://127.0.0.1:1/simple/', '-r', '/run/kiln/scratch/requirements.txt'],
         ],
         binds,
@@ -121,7 +144,12 @@ describe('server root', () => {
 
   test('a server on a server with the same user makes no second account', () => {
     const upper = { ...context, spec: { ...server, name: 'upper', from: server } }
-    expect(serverRoot.plan(upper).map(plainCommand).some(({ argv }) => argv[0] === 'useradd')).toBe(false)
+    expect(
+      serverRoot
+        .plan(upper)
+        .map(plainCommand)
+        .some(({ argv }) => argv[0] === 'useradd'),
+    ).toBe(false)
     const other = { ...context, spec: { ...server, name: 'upper', user: 'other', from: server } }
     expect(serverRoot.plan(other).map(plainCommand)[0]?.argv.slice(0, 4)).toEqual(['useradd', '--system', '--uid', '881'])
   })

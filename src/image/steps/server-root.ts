@@ -41,7 +41,8 @@ export const serverRoot: BakeStep<ServerRootContext, void> = {
       await writeFile(join(scratch, 'requirements.txt'), spec.wheels.map(({ name, version, sha256 }) => `${name}==${version} --hash=sha256:${sha256}\n`).join(''))
       await writeFile(join(scratch, 'netrc'), `machine ${new URL(index.url).hostname}\nlogin oauth2accesstoken\npassword ${await index.accessToken()}\n`, { mode: 0o600 })
       await writeFile(join(scratch, 'check.py'), checkScript)
-      for (const command of pythonCommands(context)) await run(command, { ...options, what: `installing Python packages for ${spec.name}` }).catch((error: unknown) => Promise.reject(explainPip(error, spec, index)))
+      for (const command of pythonCommands(context))
+        await run(command, { ...options, what: `installing Python packages for ${spec.name}` }).catch((error: unknown) => Promise.reject(explainPip(error, spec, index)))
     }
     await placeFiles(context)
     for (const command of finishCommands(context)) await run(command, { ...options, what: `finishing ${spec.name}` })
@@ -51,7 +52,9 @@ export const serverRoot: BakeStep<ServerRootContext, void> = {
     const found = await Promise.all([root.writable?.upper ?? '', ...root.layers].map((layer) => exists(join(root.cwd, layer, spec.entrypoint))))
     if (!found.includes(true)) {
       throw new KilnError('E_BAKE', `image ${spec.name} starts ${spec.entrypoint}, which is not in it`, {
-        hint: stack ? 'check the console script in pyproject.toml and the file list in kiln.config.ts' : 'put the file into `files` of the image, or name a console script of the package',
+        hint: stack
+          ? 'check the console script in pyproject.toml and the file list in kiln.config.ts'
+          : 'put the file into `files` of the image, or name a console script of the package',
       })
     }
   },
@@ -86,8 +89,16 @@ function pythonCommands(context: ServerRootContext): Command[] {
   ]
   return [
     insideRoot(root, 'python3', ['-m', 'venv', '--system-site-packages', '--without-pip', venv], { network: false }),
-    insideRoot(root, python, pipArguments, { network: true, binds, env: { PYTHONPATH: pipPath, NETRC: `${inside.scratch}/netrc`, HOME: inside.scratch, PYTHONDONTWRITEBYTECODE: '1' } }),
-    insideRoot(root, python, [`${inside.scratch}/check.py`, ...spec.wheels.map(({ name }) => name)], { network: false, binds, env: { PYTHONPATH: pipPath, PYTHONDONTWRITEBYTECODE: '1' } }),
+    insideRoot(root, python, pipArguments, {
+      network: true,
+      binds,
+      env: { PYTHONPATH: pipPath, NETRC: `${inside.scratch}/netrc`, HOME: inside.scratch, PYTHONDONTWRITEBYTECODE: '1' },
+    }),
+    insideRoot(root, python, [`${inside.scratch}/check.py`, ...spec.wheels.map(({ name }) => name)], {
+      network: false,
+      binds,
+      env: { PYTHONPATH: pipPath, PYTHONDONTWRITEBYTECODE: '1' },
+    }),
     insideRoot(root, python, ['-m', 'compileall', '-q', '-f', '--invalidation-mode', 'unchecked-hash', venv], { network: false }),
   ]
 }
@@ -126,11 +137,27 @@ function explainPip(error: unknown, spec: ServerImageSpec, index: PrivateIndex):
       detail,
     })
   }
-  if (/do not match the hashes|HASHES.*MISMATCH/i.test(detail)) return new KilnError('E_BAKE', `the private index serves other bytes than kiln.lock says for image ${spec.name}`, { hint: 'publish the package under a new version', detail, cause: error })
-  if (/401 Client Error|403 Client Error|401 Unauthorized|403 Forbidden/.test(detail)) return new KilnError('E_PERMISSION', `the private index ${index.url} refused the token for image ${spec.name}`, { hint: 'the baking account needs roles/artifactregistry.reader on the repository', detail, cause: error })
-  if (/Connection refused|Failed to establish a new connection|Name or service not known|Temporary failure in name resolution/.test(detail)) return new KilnError('E_NETWORK', `the private index ${index.url} could not be reached`, { detail, cause: error })
-  if (/venv: not found|No such file or directory.*python3|python3.*No such file/.test(detail)) return new KilnError('E_BAKE', `image ${spec.name} has no Python`, { hint: 'add python3 to the packages of the image or of its base', detail, cause: error })
-  return new KilnError('E_BAKE', `installing Python packages for image ${spec.name} failed`, { hint: 'the packages and versions must be in the private index as wheels for this Debian’s Python', detail, cause: error })
+  if (/do not match the hashes|HASHES.*MISMATCH/i.test(detail))
+    return new KilnError('E_BAKE', `the private index serves other bytes than kiln.lock says for image ${spec.name}`, {
+      hint: 'publish the package under a new version',
+      detail,
+      cause: error,
+    })
+  if (/401 Client Error|403 Client Error|401 Unauthorized|403 Forbidden/.test(detail))
+    return new KilnError('E_PERMISSION', `the private index ${index.url} refused the token for image ${spec.name}`, {
+      hint: 'the baking account needs roles/artifactregistry.reader on the repository',
+      detail,
+      cause: error,
+    })
+  if (/Connection refused|Failed to establish a new connection|Name or service not known|Temporary failure in name resolution/.test(detail))
+    return new KilnError('E_NETWORK', `the private index ${index.url} could not be reached`, { detail, cause: error })
+  if (/venv: not found|No such file or directory.*python3|python3.*No such file/.test(detail))
+    return new KilnError('E_BAKE', `image ${spec.name} has no Python`, { hint: 'add python3 to the packages of the image or of its base', detail, cause: error })
+  return new KilnError('E_BAKE', `installing Python packages for image ${spec.name} failed`, {
+    hint: 'the packages and versions must be in the private index as wheels for this Debian’s Python',
+    detail,
+    cause: error,
+  })
 }
 
 /** The image's files and unit, written into the upper layer by this process, which owns what root owns in it. */
