@@ -71,6 +71,8 @@ export function openBlobStore(root: string, database: Database): BlobStore {
   const pins = new Map<string, number>()
   const temporaryFolder = join(root, 'tmp')
   const dropped = new Set<string>()
+  /** Removals under way: a writer of the same bytes waits for them, so that its file is not the one that goes. */
+  const removals = new Map<string, Promise<void>>()
 
   function path(sha256: string): string {
     return join(root, sha256.slice(0, 2), sha256)
@@ -103,16 +105,19 @@ export function openBlobStore(root: string, database: Database): BlobStore {
       for await (const chunk of source) {
         sizeBytes += chunk.length
         if (sizeBytes > maxBytes) throw new BlobTooLargeError(maxBytes)
+        // The disk works while the hashes are made.
+        const writing = writeAll(file, chunk)
         sha256.update(chunk)
         md5.update(chunk)
         crc = crc32c(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength), crc)
-        await writeAll(file, chunk)
+        await writing
       }
       await file.sync()
       await file.close()
       const blob: Blob = { sha256: sha256.digest('hex'), sizeBytes, md5: md5.digest('base64'), crc32c: crc32cBase64(crc) }
       pin(blob.sha256)
       await mkdir(join(root, blob.sha256.slice(0, 2)), { recursive: true })
+      await removals.get(blob.sha256)
       await rename(temporary, path(blob.sha256))
       await syncFolder(join(root, blob.sha256.slice(0, 2)))
       await syncFolder(root)
@@ -132,6 +137,7 @@ export function openBlobStore(root: string, database: Database): BlobStore {
     pin(blob.sha256)
     try {
       await mkdir(join(root, blob.sha256.slice(0, 2)), { recursive: true })
+      await removals.get(blob.sha256)
       await rename(file, path(blob.sha256))
       await syncFolder(join(root, blob.sha256.slice(0, 2)))
       await syncFolder(root)
@@ -148,7 +154,10 @@ export function openBlobStore(root: string, database: Database): BlobStore {
     }
     for (const sha256 of dropped) {
       dropped.delete(sha256)
-      if (!isKept(sha256)) await rm(path(sha256), { force: true })
+      if (isKept(sha256)) continue
+      const removal = rm(path(sha256), { force: true }).finally(() => removals.delete(sha256))
+      removals.set(sha256, removal)
+      await removal
     }
   }
 

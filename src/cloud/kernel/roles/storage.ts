@@ -3,8 +3,9 @@
 import type { RoleDefinition } from './types.ts'
 
 const MULTIPART = ['storage.multipartUploads.abort', 'storage.multipartUploads.create', 'storage.multipartUploads.list', 'storage.multipartUploads.listParts']
-const OBJECT_READ = ['storage.objects.get', 'storage.objects.list']
-const OBJECT_WRITE = ['storage.objects.create', 'storage.objects.delete', 'storage.objects.get', 'storage.objects.list', 'storage.objects.update']
+const FOLDERS_READ = ['storage.managedFolders.get', 'storage.managedFolders.list']
+const OBJECT_READ = ['storage.objects.get', 'storage.objects.list', ...FOLDERS_READ]
+const OBJECT_WRITE = ['storage.objects.create', 'storage.objects.delete', 'storage.objects.get', 'storage.objects.list', 'storage.objects.update', ...FOLDERS_READ]
 const OBJECT_ADMIN = [...OBJECT_WRITE, 'storage.objects.getIamPolicy', 'storage.objects.setIamPolicy', 'storage.objects.overrideUnlockedRetention', 'storage.objects.setRetention']
 const PROJECT_READ = ['resourcemanager.projects.get', 'resourcemanager.projects.list']
 
@@ -55,7 +56,7 @@ export const storageRoles: readonly RoleDefinition[] = [
     name: 'roles/storage.legacyBucketReader',
     title: 'Storage Legacy Bucket Reader',
     description: 'Read bucket metadata and list objects.',
-    permissions: ['storage.buckets.get', 'storage.objects.list', 'storage.multipartUploads.list'],
+    permissions: ['storage.buckets.get', 'storage.managedFolders.get', 'storage.managedFolders.list', 'storage.objects.list', 'storage.multipartUploads.list'],
   },
   {
     name: 'roles/storage.legacyBucketWriter',

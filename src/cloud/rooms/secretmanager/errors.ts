@@ -1,5 +1,6 @@
 /** Errors of Secret Manager in Google's words. */
-import { ApiError, alreadyExists, failedPrecondition, notFound } from '../../kernel/api-error.ts'
+import { alreadyExists, failedPrecondition, notFound } from '../../kernel/api-error.ts'
+import type { ApiError } from '../../kernel/api-error.ts'
 
 export function secretNotFound(name: string): ApiError {
   return notFound(`Secret [${name}] not found.`)

@@ -84,6 +84,36 @@ export function bucketRoutes(kernel: Kernel, buckets: BucketService): readonly A
       handler: (request) => buckets.remove(param(request, 'bucket'), parseConditions(request.query)),
     },
     {
+      id: 'storage.buckets.getStorageLayout',
+      method: 'GET',
+      path: `${BUCKET}/storageLayout`,
+      permission: 'storage.objects.list',
+      target,
+      handler(request) {
+        const { name, location, locationType } = presentBucket(buckets.get(param(request, 'bucket')), request.hostUrl)
+        return { kind: 'storage#storageLayout', bucket: name, location, locationType, hierarchicalNamespace: { enabled: false } }
+      },
+    },
+    // There are none, since nothing here makes one; `gcloud storage rm -r` asks.
+    {
+      id: 'storage.managedFolders.list',
+      method: 'GET',
+      path: `${BUCKET}/managedFolders`,
+      permission: 'storage.managedFolders.list',
+      target,
+      handler: () => ({ kind: 'storage#managedFolders' }),
+    },
+    {
+      id: 'storage.projects.serviceAccount.get',
+      method: 'GET',
+      path: '/storage/v1/projects/:project/serviceAccount',
+      permission: 'resourcemanager.projects.get',
+      handler(request) {
+        const { projectNumber } = kernel.projects.requireActive(param(request, 'project'), 'storage.googleapis.com')
+        return { kind: 'storage#serviceAccount', email_address: `service-${projectNumber}@gs-project-accounts.iam.gserviceaccount.com` }
+      },
+    },
+    {
       id: 'storage.buckets.getIamPolicy',
       method: 'GET',
       path: `${BUCKET}/iam`,

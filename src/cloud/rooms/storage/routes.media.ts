@@ -59,9 +59,10 @@ export function sendMedia(request: RouteRequest, objects: ObjectService, object:
   return objects.read(object, range)
 }
 
-function mediaHeaders(object: StoredObject, etag: string): Record<string, string> {
+function mediaHeaders(object: StoredObject, etag: string): Record<string, string | string[]> {
   const { fields } = object
-  const hashes = [`crc32c=${object.crc32c}`, ...(object.md5 === undefined ? [] : [`md5=${object.md5}`])].join(',')
+  // One line each: the Go client does not split them.
+  const hashes = [`crc32c=${object.crc32c}`, ...(object.md5 === undefined ? [] : [`md5=${object.md5}`])]
   const optional: Record<string, string | undefined> = {
     'content-encoding': fields.contentEncoding,
     'content-disposition': fields.contentDisposition,

@@ -44,7 +44,7 @@ export function uploadRoutes(kernel: Kernel, buckets: BucketService, objects: Ob
     if (uploadType === 'multipart') {
       const upload = await parseMultipart(request.stream, parseBoundary(request.headers['content-type'] ?? ''))
       const object = toNewObject(request, parseObjectBody(upload.metadata), upload.contentType)
-      return presentObject(await objects.insert(object, upload.content), request.hostUrl)
+      return presentObject(await objects.insert(object, upload.content, contentLength(request)), request.hostUrl)
     }
     if (uploadType !== 'media') throw invalidArgument(`Invalid upload type: ${uploadType}`, { reason: 'badRequest' })
     const object = toNewObject(
@@ -52,7 +52,7 @@ export function uploadRoutes(kernel: Kernel, buckets: BucketService, objects: Ob
       request.query['contentEncoding'] === undefined ? {} : { contentEncoding: request.query['contentEncoding'] },
       request.headers['content-type'],
     )
-    return presentObject(await objects.insert(object, request.stream), request.hostUrl)
+    return presentObject(await objects.insert(object, request.stream, contentLength(request)), request.hostUrl)
   }
 
   async function start(request: RouteRequest): Promise<unknown> {
@@ -107,6 +107,11 @@ function answerState(request: RouteRequest, state: UploadState): unknown {
   void request.reply.code(308)
   if (state.receivedBytes > 0) void request.reply.header('range', `bytes=0-${state.receivedBytes - 1}`)
   return ''
+}
+
+function contentLength(request: RouteRequest): number {
+  const length = Number(request.headers['content-length'] ?? 0)
+  return Number.isSafeInteger(length) && length >= 0 ? length : 0
 }
 
 function single(header: string | string[] | undefined): string | undefined {

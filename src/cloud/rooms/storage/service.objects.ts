@@ -2,6 +2,8 @@
 import type { Readable } from 'node:stream'
 import { invalidArgument } from '../../kernel/api-error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import { requireFreeSpace } from '../../../host/files.ts'
+import { BlobTooLargeError } from '../../../store/blobs.ts'
 import type { Blob } from '../../../store/blobs.ts'
 import { bucketNotFound, objectNotFound } from './errors.ts'
 import { checkHashes } from './media/hashes.ts'
@@ -49,8 +51,8 @@ export interface ObjectService {
   read(object: StoredObject, range?: ByteRange): Readable
   /** Early answer before bytes are sent. @throws ApiError 400, 403, 404, 412 */
   precheck(object: NewObject): void
-  /** Takes the bytes to their end and makes the object. Whatever fails, nothing is kept. @throws ApiError 400, 404, 412; KilnError E_DISK_FULL */
-  insert(object: NewObject, content: AsyncIterable<Uint8Array>): Promise<StoredObject>
+  /** Takes the bytes to their end and makes the object; `expectedBytes` are asked of the disk before. Whatever fails, nothing is kept. @throws ApiError 400, 404, 412; KilnError E_DISK_FULL */
+  insert(object: NewObject, content: AsyncIterable<Uint8Array>, expectedBytes?: number): Promise<StoredObject>
   /** Makes the object from a pinned blob, and ends the pin in any case. `inTransaction` runs with it. @throws as insert */
   commit(object: NewObject, blob: Blob, extra?: { readonly componentCount?: number; readonly inTransaction?: (made: StoredObject) => void }): Promise<StoredObject>
   /** Another object with the same bytes, and the same metadata when the body is empty. @throws ApiError 400, 404, 412 */
@@ -96,6 +98,7 @@ export function createObjectService(kernel: Kernel, store: ObjectStore, buckets:
 
   /** The live generation leaves: kept as noncurrent, or gone. */
   function retire(current: StoredObject, isVersioned: boolean, now: string): void {
+    if (current.fields.eventBasedHold === true || current.fields.temporaryHold === true) throw heldObject(current)
     if (isVersioned) {
       store.archive(current, now)
       return
@@ -161,8 +164,10 @@ export function createObjectService(kernel: Kernel, store: ObjectStore, buckets:
     list: (bucket, request) => listObjects(store, bucket, request),
     read,
     precheck,
-    async insert(object, content) {
+    async insert(object, content, expectedBytes = 0) {
       checkObjectName(object.name)
+      if (expectedBytes > MAX_OBJECT_BYTES) throw new BlobTooLargeError(MAX_OBJECT_BYTES)
+      await requireFreeSpace(kernel.home.cloud, expectedBytes, `the upload of gs://${object.bucket}/${object.name}`)
       return commit(object, await blobs.write(content, { maxBytes: MAX_OBJECT_BYTES }))
     },
     commit,
@@ -214,7 +219,6 @@ export function createObjectService(kernel: Kernel, store: ObjectStore, buckets:
         const { isVersioned } = requireBucket(bucket)
         const object = get(bucket, name, generation)
         requireConditions(conditions, object)
-        if (object.fields.eventBasedHold === true || object.fields.temporaryHold === true) throw heldObject(object)
         retire(object, isVersioned && generation === undefined, new Date().toISOString())
       })
       await blobs.collect()

@@ -15,6 +15,7 @@ export function bucketEtag(bucket: Bucket): string {
 
 export function presentBucket(bucket: Bucket, hostUrl: string): Record<string, unknown> {
   const iam = bucket.config['iamConfiguration'] as { uniformBucketLevelAccess?: unknown; publicAccessPrevention?: string } | undefined
+  const uniform = iam?.uniformBucketLevelAccess ?? { enabled: true }
   const { location, locationType } = checkLocation(String(bucket.config['location']))
   return {
     kind: 'storage#bucket',
@@ -32,10 +33,10 @@ export function presentBucket(bucket: Bucket, hostUrl: string): Record<string, u
     location,
     locationType,
     iamConfiguration: {
-      bucketPolicyOnly: { enabled: true },
-      uniformBucketLevelAccess: { enabled: true },
       publicAccessPrevention: 'inherited',
       ...iam,
+      bucketPolicyOnly: uniform,
+      uniformBucketLevelAccess: uniform,
     },
   }
 }

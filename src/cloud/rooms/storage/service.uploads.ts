@@ -118,7 +118,10 @@ export function createUploadService(kernel: Kernel, store: UploadStore, objects:
         store.setProgress(upload.id, await file.sync(), totalBytes)
       }
     } finally {
-      store.setProgress(upload.id, await file.sync(), totalBytes)
+      if (file.isBroken()) {
+        open.delete(upload.id)
+        await file.close()
+      } else store.setProgress(upload.id, await file.sync(), totalBytes)
     }
     if (expected !== undefined && position - start < expected) throw invalidArgument('The request has fewer bytes than its Content-Range says.', { reason: 'badRequest' })
   }

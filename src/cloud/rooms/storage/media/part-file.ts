@@ -19,6 +19,8 @@ export interface PartFile {
   sizeBytes(): number
   /** @throws KilnError E_DISK_FULL */
   append(chunk: Uint8Array): Promise<void>
+  /** True after a failed write: hashes and file differ, and it must be opened anew. */
+  isBroken(): boolean
   /** Flushes to the disk; gives the length that is now safe. */
   sync(): Promise<number>
   /** Flushes and closes; the file's hashes. Nothing can be appended afterwards. */
@@ -45,6 +47,7 @@ async function hashed(path: string, file: FileHandle, sizeBytes: number): Promis
   const md5: Hash = createHash('md5')
   let crc = 0
   let written = 0
+  let isBroken = false
 
   function digest(chunk: Uint8Array): void {
     sha256.update(chunk)
@@ -60,14 +63,17 @@ async function hashed(path: string, file: FileHandle, sizeBytes: number): Promis
     path,
     sizeBytes: () => written,
     async append(chunk) {
-      let offset = 0
+      // The disk works while the hashes are made; a file whose write failed is opened again from its safe length.
+      const writing = writeAll(file, chunk, written)
+      digest(chunk)
       try {
-        while (offset < chunk.length) offset += (await file.write(chunk, offset, chunk.length - offset, written + offset)).bytesWritten
+        await writing
       } catch (error) {
+        isBroken = true
         throw explainDiskError(error, path)
       }
-      digest(chunk)
     },
+    isBroken: () => isBroken,
     async sync() {
       const safe = written
       await file.datasync()
@@ -80,4 +86,9 @@ async function hashed(path: string, file: FileHandle, sizeBytes: number): Promis
     },
     close: () => file.close(),
   }
+}
+
+async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+  let offset = 0
+  while (offset < chunk.length) offset += (await file.write(chunk, offset, chunk.length - offset, position + offset)).bytesWritten
 }
