@@ -17,7 +17,7 @@ import { launchProbe, probeArguments, probeInitrd, probeMarker } from './acceler
 
 export type Accelerator = 'kvm' | 'tcg'
 
-export interface ProbeAttempt {
+interface ProbeAttempt {
   readonly accelerator: Accelerator
   readonly booted: boolean
   /** What was seen: "reached user mode", "no sign of user mode within 20.0 s; last line: …". */
@@ -34,7 +34,7 @@ export interface AcceleratorResult {
   readonly attempts: readonly ProbeAttempt[]
 }
 
-export interface MachineKey {
+interface MachineKey {
   readonly hostKernel: string
   readonly processor: string
   /** Path, size and time of the QEMU binary: changes with every update. */

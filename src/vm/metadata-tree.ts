@@ -38,7 +38,7 @@ export function findNode(root: MetadataNode, segments: readonly string[]): Metad
 }
 
 /** `externalIp` -> `external-ip`. What is kebab-case already stays. */
-export function kebabCase(key: string): string {
+function kebabCase(key: string): string {
   return key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 

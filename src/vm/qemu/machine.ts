@@ -163,7 +163,7 @@ const shutdownReasons: Readonly<Record<string, string>> = {
 }
 
 /** How the last run in this folder ended, from QEMU's event file and stderr: they are there also when nobody watched. */
-export async function describeStop(files: VmFiles): Promise<Stopped> {
+async function describeStop(files: VmFiles): Promise<Stopped> {
   const shutdown = (await readEvents(files)).findLast((event) => event.event === 'SHUTDOWN')
   const words = tailLines((await readTextIfExists(files.stderr)) ?? '', 5).trim()
   if (shutdown !== undefined) {
