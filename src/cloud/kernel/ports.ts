@@ -17,7 +17,7 @@ export interface ServiceAccountsPort {
   find(emailOrId: string): ServiceAccountInfo | undefined
   /** Checks the JSON text of a key file: right key id, right private key, account not disabled. */
   verifyKeyFile(json: string): Promise<ServiceAccountInfo | undefined>
-  /** A JWT signed with a Google-managed key of the account (RS256), for identity tokens. */
+  /** An identity token with these claims about the account, signed with the cloud's own issuer key (RS256). @throws ApiError 404, 403 when the account is gone or disabled */
   signJwt(email: string, claims: Readonly<Record<string, unknown>>): Promise<string>
 }
 
@@ -35,8 +35,10 @@ export interface PublicKeyInfo {
 export interface ServiceAccountKeysPort {
   /** Keys that may sign an assertion of this account (user-managed, enabled, not expired); only `keyId`, when given. */
   assertionKeys(email: string, keyId?: string): readonly PublicKeyInfo[]
-  /** Public halves of the Google-managed keys: of one account, or all. */
-  managedKeys(email?: string): readonly PublicKeyInfo[]
+  /** Public half of the account's Google-managed key, once it has one. */
+  managedKeys(email: string): readonly PublicKeyInfo[]
+  /** What identity tokens are checked with. No caller can have anything signed with these keys, unlike those of accounts. */
+  issuerKeys(): readonly PublicKeyInfo[]
   /** A JWT whose claims are exactly this JSON text, signed with the account's Google-managed key. */
   signClaims(email: string, claimsJson: string): Promise<{ readonly keyId: string; readonly jwt: string }>
   /** RSASSA-PKCS1-v1_5 with SHA-256 over the bytes, by the account's Google-managed key. */

@@ -48,6 +48,12 @@ test('a taken id is 409, a bad one 400, a missing project 403, a stranger may no
   expect((await cloud.call('POST', `${api}/v1/projects`, { token: cloud.userToken('x@example.com'), body: { projectId: 'strangers' } })).status).toBe(403)
 })
 
+test('others do not see the operation of a project that they do not see', async () => {
+  const started = await cloud.call('POST', `${api}/v1/projects`, { body: { projectId: 'hidden-one' } })
+  expect((await cloud.call('GET', `${api}/v1/${started.json.name}`, { token: cloud.userToken('x@example.com') })).status).toBe(403)
+  expect((await cloud.call('GET', `${api}/v1/operations/no-such-operation`)).status).toBe(404)
+})
+
 test('twenty creations of one id at once: one wins', async () => {
   const answers = await Promise.all(Array.from({ length: 20 }, () => cloud.call('POST', `${api}/v1/projects`, { body: { projectId: 'race-one' } })))
   expect(answers.map((answer) => answer.status).filter((status) => status === 200)).toHaveLength(1)

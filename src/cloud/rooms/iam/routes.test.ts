@@ -206,7 +206,7 @@ test('a key may be brought along as a certificate; the eleventh key is refused; 
 
   const made = await Promise.all(Array.from({ length: 10 }, () => cloud.call('POST', `${inMoshi}/${email}/keys`)))
   expect(made.map((answer) => answer.status).sort()).toEqual([...Array<number>(9).fill(200), 429])
-  await cloud.kernel().ports.use('serviceAccounts').signJwt(email, { a: 1 })
+  await cloud.kernel().ports.use('serviceAccountKeys').signBytes(email, Buffer.from('x'))
   expect((await cloud.call('GET', `${inMoshi}/${email}/keys`)).json.keys).toHaveLength(11)
   const managed = (await cloud.call('GET', `${inMoshi}/${email}/keys?keyTypes=SYSTEM_MANAGED`)).json.keys
   expect(managed).toHaveLength(1)

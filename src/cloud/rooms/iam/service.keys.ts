@@ -7,6 +7,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { PublicKeyInfo, ServiceAccountInfo } from '../../kernel/ports.ts'
 import { selfSignedCertificate } from '../../kernel/x509.ts'
 import type { AccountService } from './service.accounts.ts'
+import { createIssuer, signJwt } from './service.issuer.ts'
 import type { Account, IamStore, Key } from './store.ts'
 
 const makeKeyPair = promisify(generateKeyPair)
@@ -25,6 +26,7 @@ export type KeyService = ReturnType<typeof createKeyService>
 
 export function createKeyService(kernel: Kernel, store: IamStore, accounts: AccountService) {
   const { database } = kernel
+  const issuer = createIssuer(store)
 
   function get(project: string, emailOrId: string, keyId: string): { account: Account; key: Key } {
     const account = accounts.get(project, emailOrId)
@@ -50,23 +52,23 @@ export function createKeyService(kernel: Kernel, store: IamStore, accounts: Acco
     })
   }
 
-  /** The key with which the cloud signs for an account, made when first needed. @throws ApiError 404 for an unknown account, 403 for a disabled one */
-  async function managedKey(email: string): Promise<Key> {
+  /** @throws ApiError 404 for an unknown account, 403 for a disabled one */
+  function requireUsable(email: string): Account {
     const account = store.live(email)
     if (account === undefined) throw notFound(`Unknown service account: ${email}`)
     if (account.disabled) throw new ApiError('PERMISSION_DENIED', `Service account ${email} is disabled.`)
+    return account
+  }
+
+  /** The key with which the cloud signs for an account, made when first needed. @throws ApiError 404, 403 */
+  async function managedKey(email: string): Promise<{ readonly keyId: string; readonly privatePem: string }> {
+    const account = requireUsable(email)
     const existing = store.keysOf(account.uniqueId).find((key) => key.kind === 'SYSTEM_MANAGED')
-    if (existing !== undefined) return existing
+    if (existing?.privatePem !== undefined) return { keyId: existing.keyId, privatePem: existing.privatePem }
     const pair = await makeKeyPair('rsa', { modulusLength: 2048 })
-    const key: Key = {
-      ...newKey(account, pair),
-      uniqueId: account.uniqueId,
-      kind: 'SYSTEM_MANAGED',
-      disabled: false,
-      privatePem: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    }
+    const privatePem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
     // Another request may have made one meanwhile: the first stays, and both sign with it.
-    store.insertKey(key)
+    store.insertKey({ ...newKey(account, pair), uniqueId: account.uniqueId, kind: 'SYSTEM_MANAGED', disabled: false, privatePem })
     return managedKey(email)
   }
 
@@ -83,12 +85,6 @@ export function createKeyService(kernel: Kernel, store: IamStore, accounts: Acco
     return !account.disabled && kernel.projects.find(account.projectId)?.state === 'ACTIVE'
   }
 
-  async function signClaims(email: string, claimsJson: string): Promise<{ keyId: string; jwt: string }> {
-    const key = await managedKey(email)
-    const input = `${base64url(JSON.stringify({ alg: 'RS256', kid: key.keyId, typ: 'JWT' }))}.${base64url(claimsJson)}`
-    return { keyId: key.keyId, jwt: `${input}.${signWith(key, Buffer.from(input)).toString('base64url')}` }
-  }
-
   kernel.ports.provide('serviceAccounts', {
     find(emailOrId) {
       const account = store.live(emailOrId)
@@ -101,7 +97,10 @@ export function createKeyService(kernel: Kernel, store: IamStore, accounts: Acco
       const account = store.live(key.uniqueId)
       return account === undefined || account.email !== file.email || !mayAct(account) ? undefined : toInfo(account)
     },
-    signJwt: async (email, claims) => (await signClaims(email, JSON.stringify(claims))).jwt,
+    async signJwt(email, claims) {
+      requireUsable(email)
+      return issuer.sign(claims)
+    },
   })
   kernel.ports.provide('serviceAccountKeys', {
     assertionKeys(email, keyId) {
@@ -112,15 +111,22 @@ export function createKeyService(kernel: Kernel, store: IamStore, accounts: Acco
         .filter((key) => isUsable(key) && (keyId === undefined || key.keyId === keyId))
         .map((key) => toPublic(key, account.email))
     },
-    managedKeys: (email) =>
-      store.managedKeys().flatMap((key): PublicKeyInfo[] => {
-        const owner = store.live(key.uniqueId)
-        return owner === undefined || (email !== undefined && email !== owner.email && email !== owner.uniqueId) ? [] : [toPublic(key, owner.email)]
-      }),
-    signClaims,
+    managedKeys(email) {
+      const account = store.live(email)
+      if (account === undefined) return []
+      return store
+        .keysOf(account.uniqueId)
+        .filter((key) => key.kind === 'SYSTEM_MANAGED')
+        .map((key) => toPublic(key, account.email))
+    },
+    issuerKeys: () => issuer.keys(),
+    async signClaims(email, claimsJson) {
+      const { keyId, privatePem } = await managedKey(email)
+      return { keyId, jwt: signJwt(keyId, privatePem, claimsJson) }
+    },
     async signBytes(email, bytes) {
-      const key = await managedKey(email)
-      return { keyId: key.keyId, signature: signWith(key, bytes) }
+      const { keyId, privatePem } = await managedKey(email)
+      return { keyId, signature: sign('RSA-SHA256', bytes, privatePem) }
     },
   })
 
@@ -187,15 +193,6 @@ function newKey(account: Account, pair: { readonly publicKey: KeyObject; readonl
 
 function toPublic(key: Key, email: string): PublicKeyInfo {
   return { keyId: key.keyId, email, publicKeyPem: key.publicPem, certificatePem: key.certificatePem }
-}
-
-function signWith(key: Key, bytes: Uint8Array): Buffer {
-  if (key.privatePem === undefined) throw new Error(`key ${key.keyId} has no private half here`)
-  return sign('RSA-SHA256', bytes, key.privatePem)
-}
-
-function base64url(text: string): string {
-  return Buffer.from(text).toString('base64url')
 }
 
 function sameKey(one: string, other: string): boolean {

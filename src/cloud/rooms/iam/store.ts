@@ -10,6 +10,7 @@ export const iamMigrations: Migrations = {
      CREATE INDEX service_account_keys_by_account ON service_account_keys (unique_id);
      CREATE UNIQUE INDEX service_account_keys_managed ON service_account_keys (unique_id) WHERE kind = 'SYSTEM_MANAGED'`,
     "ALTER TABLE service_account_keys ADD COLUMN certificate_pem TEXT NOT NULL DEFAULT ''",
+    'CREATE TABLE issuer_key (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), key_id TEXT NOT NULL, public_pem TEXT NOT NULL, private_pem TEXT NOT NULL, certificate_pem TEXT NOT NULL) STRICT',
   ],
 }
 
@@ -41,6 +42,14 @@ export interface Key {
   readonly disabled: boolean
   readonly validAfter: string
   readonly validBefore: string
+}
+
+/** The key of the cloud as an issuer of identity tokens. */
+export interface IssuerKey {
+  readonly keyId: string
+  readonly publicPem: string
+  readonly privatePem: string
+  readonly certificatePem: string
 }
 
 interface AccountRow {
@@ -78,12 +87,13 @@ export interface IamStore {
   update(account: Account): void
   key(keyId: string): Key | undefined
   keysOf(uniqueId: string): readonly Key[]
-  /** Google-managed keys of all live accounts. */
-  managedKeys(): readonly Key[]
   /** False when the account has a Google-managed key already (only for those). */
   insertKey(key: Key): boolean
   setKeyDisabled(keyId: string, disabled: boolean): void
   removeKey(keyId: string): void
+  issuerKey(): IssuerKey | undefined
+  /** Keeps the first that is given. */
+  addIssuerKey(key: IssuerKey): void
 }
 
 export function createIamStore(database: Database): IamStore {
@@ -126,12 +136,6 @@ export function createIamStore(database: Database): IamStore {
       return row === undefined ? undefined : toKey(row)
     },
     keysOf: (uniqueId) => database.all<KeyRow>('SELECT * FROM service_account_keys WHERE unique_id = ? ORDER BY key_id', uniqueId).map(toKey),
-    managedKeys: () =>
-      database
-        .all<KeyRow>(
-          "SELECT service_account_keys.* FROM service_account_keys JOIN service_accounts USING (unique_id) WHERE kind = 'SYSTEM_MANAGED' AND deleted_at IS NULL ORDER BY key_id",
-        )
-        .map(toKey),
     insertKey: (key) =>
       database.run(
         'INSERT OR IGNORE INTO service_account_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
@@ -148,6 +152,8 @@ export function createIamStore(database: Database): IamStore {
       ) === 1,
     setKeyDisabled: (keyId, disabled) => void database.run('UPDATE service_account_keys SET disabled = ? WHERE key_id = ?', disabled ? 1 : 0, keyId),
     removeKey: (keyId) => void database.run('DELETE FROM service_account_keys WHERE key_id = ?', keyId),
+    issuerKey: () => database.get<IssuerKey>('SELECT key_id AS keyId, public_pem AS publicPem, private_pem AS privatePem, certificate_pem AS certificatePem FROM issuer_key'),
+    addIssuerKey: (key) => void database.run('INSERT OR IGNORE INTO issuer_key VALUES (1, ?, ?, ?, ?)', key.keyId, key.publicPem, key.privatePem, key.certificatePem),
   }
 }
 

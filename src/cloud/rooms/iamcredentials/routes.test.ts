@@ -57,20 +57,24 @@ test('bad requests: no scope, a long or odd lifetime, a project, delegates, an u
   expect((await ask('generateAccessToken', { scope }, { account: 'nobody@moshi-3.iam.gserviceaccount.com', token: cloud.ownerToken() })).status).toBe(404)
 })
 
-test('identity tokens, JWTs and blobs verify with the public key of the account', async () => {
+test('identity tokens verify with the key of the issuer, JWTs and blobs with that of the account', async () => {
   const { json: id } = await ask('generateIdToken', { audience: 'https://aud.example.com', includeEmail: true })
   expect(decodeJwt(id.token)).toMatchObject({ aud: 'https://aud.example.com', iss: 'https://accounts.google.com', email })
   expect(decodeJwt((await ask('generateIdToken', { audience: 'https://aud.example.com' })).json.token)['email']).toBeUndefined()
   expect((await ask('generateIdToken', {})).status).toBe(400)
 
-  const key = cloud.kernel().ports.use('serviceAccountKeys').managedKeys(email)[0]
-  if (key === undefined) throw new Error('no key')
-  expect(decodeProtectedHeader(id.token).kid).toBe(key.keyId)
-  await jwtVerify(id.token, await importSPKI(key.publicKeyPem, 'RS256'))
+  const keys = cloud.kernel().ports.use('serviceAccountKeys')
+  const issuerKey = keys.issuerKeys()[0]
+  if (issuerKey === undefined) throw new Error('no issuer key')
+  expect(decodeProtectedHeader(id.token).kid).toBe(issuerKey.keyId)
+  await jwtVerify(id.token, await importSPKI(issuerKey.publicKeyPem, 'RS256'))
 
   const payload = JSON.stringify({ iss: email, hello: 'world', exp: Math.floor(Date.now() / 1000) + 60 })
   const { json: jwt } = await ask('signJwt', { payload })
+  const key = keys.managedKeys(email)[0]
+  if (key === undefined) throw new Error('no key')
   expect(jwt.keyId).toBe(key.keyId)
+  expect(key.keyId, 'what an account signs must never pass for an identity token').not.toBe(issuerKey.keyId)
   expect((await jwtVerify(jwt.signedJwt, await importSPKI(key.publicKeyPem, 'RS256'))).payload).toEqual(JSON.parse(payload))
   for (const bad of ['', '[]', '{', JSON.stringify({ exp: Math.floor(Date.now() / 1000) + 13 * 3600 }), JSON.stringify({ exp: 'soon' })])
     expect((await ask('signJwt', { payload: bad })).status, bad).toBe(400)

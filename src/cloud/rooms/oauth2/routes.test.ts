@@ -144,6 +144,20 @@ test('a deleted key, a disabled account, a deleted one and one of a deleted proj
   expect((await exchange(assertion(second))).json.error_description, 'a new account of this name').toMatch(/Signature/)
 })
 
+test('an account cannot sign an identity token about another: its keys are not those of the issuer', async () => {
+  const file = await newKeyFile()
+  const now = Math.floor(Date.now() / 1000)
+  const claims = { iss: 'https://accounts.google.com', aud: 'https://moshi.example.com', sub: '1', email: 'owner@kiln.local', email_verified: true, iat: now, exp: now + 600 }
+  const forged = await cloud.kernel().ports.use('serviceAccountKeys').signClaims(file.client_email, JSON.stringify(claims))
+  for (const jwt of [forged.jwt, assertion(file, claims)]) {
+    expect((await cloud.call('GET', `oauth2.googleapis.com/tokeninfo?id_token=${jwt}`, { token: null })).json).toEqual({
+      error: 'invalid_token',
+      error_description: 'Invalid Value',
+    })
+    await expect(viaThisCloud(new OAuth2Client()).verifyIdToken({ idToken: jwt, audience: 'https://moshi.example.com' })).rejects.toThrow('No pem found')
+  }
+})
+
 test('identity tokens are JWTs that the published keys verify', async () => {
   const file = await newKeyFile()
   const answer = await exchange(assertion(file, { target_audience: 'https://moshi.example.com', scope: undefined }))

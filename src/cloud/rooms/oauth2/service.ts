@@ -109,7 +109,7 @@ export function createOauthService(kernel: Kernel, ownerRefreshToken: () => stri
       const key = header.success
         ? ports
             .use('serviceAccountKeys')
-            .managedKeys()
+            .issuerKeys()
             .find((each) => each.keyId === header.data.kid)
         : undefined
       const claims = AssertionClaims.safeParse(jwt?.claims)
@@ -127,7 +127,7 @@ export function createOauthService(kernel: Kernel, ownerRefreshToken: () => stri
 
     userInfo: (principal: Principal): Record<string, unknown> => ({ sub: subjectOf(principal), email: principal.email, email_verified: true }),
 
-    /** The key set with which tokens signed here are checked: of one account (also its own keys), or of all. */
+    /** Public keys: those that identity tokens are checked with, or all of one account. */
     keySet(email?: string): { keys: readonly Record<string, unknown>[] } {
       return { keys: publicKeys(email).map((key) => ({ ...createPublicKey(key.publicKeyPem).export({ format: 'jwk' }), kid: key.keyId, alg: 'RS256', use: 'sig' })) }
     },
@@ -138,7 +138,7 @@ export function createOauthService(kernel: Kernel, ownerRefreshToken: () => stri
 
   function publicKeys(email: string | undefined): readonly PublicKeyInfo[] {
     const port = ports.use('serviceAccountKeys')
-    return [...port.managedKeys(email), ...(email === undefined ? [] : port.assertionKeys(email))]
+    return email === undefined ? port.issuerKeys() : [...port.managedKeys(email), ...port.assertionKeys(email)]
   }
 
   function subjectOf(principal: Principal): string {
