@@ -2,12 +2,10 @@
  * The files behind images and disks. `images/ID.raw` never changes once it has its name; `disks/ID.qcow2` is an overlay on one of them, or stands alone.
  * A raw file stays while an image row or a disk row names it, so deleting an image never pulls the ground from under a disk.
  */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { GIB, MIB } from '../../../base/units.ts'
+import { GIB } from '../../../base/units.ts'
 import { run } from '../../../host/exec.ts'
 import { exists, removeAll, syncFile, syncFolder } from '../../../host/files.ts'
 import type { Compute } from './service.ts'
@@ -18,7 +16,7 @@ import type { ExtractedDisk } from './service.untar.ts'
 export interface ImageHidden {
   /** Names the raw file; images made from an image share it. */
   readonly fileId: string
-  /** Hex SHA-256 of the raw bytes, once READY. */
+  /** Hex SHA-256 of the raw bytes, for imported images once READY. Not for images of disks: hashing their holes would take longer than copying them. */
   readonly sha256?: string
 }
 
@@ -32,8 +30,8 @@ export interface Files {
   imagePath(fileId: string): string
   /** Makes the raw file of an image from an import archive. Repeatable. */
   importArchive(fileId: string, source: Readable, signal: AbortSignal, progress: (readBytes: number) => void): Promise<ExtractedDisk>
-  /** Makes the raw file of an image from a disk that nobody writes. Repeatable. */
-  flatten(fileId: string, diskId: string, signal: AbortSignal): Promise<ExtractedDisk>
+  /** Makes the raw file of an image from a disk that nobody writes; gives its size in bytes. Repeatable. */
+  flatten(fileId: string, diskId: string, signal: AbortSignal): Promise<number>
   /** Makes a disk file unless it is there. */
   ensureDisk(diskId: string, sizeGb: number, fileId: string | undefined): Promise<void>
   resizeDisk(diskId: string, sizeGb: number): Promise<void>
@@ -91,7 +89,7 @@ export function createFiles(compute: Compute): Files {
     flatten: (fileId, diskId, signal) =>
       publish(imagePath(fileId), async (temporary) => {
         await run({ program: 'qemu-img', args: ['convert', '-f', 'qcow2', '-O', 'raw', diskPath(diskId), temporary] }, { signal, what: 'copying the disk' })
-        return { sizeBytes: (await stat(temporary)).size, sha256: await hashFile(temporary, signal) }
+        return (await stat(temporary)).size
       }),
     async ensureDisk(diskId, sizeGb, fileId) {
       const path = diskPath(diskId)
@@ -116,10 +114,4 @@ export function createFiles(compute: Compute): Files {
       await removeAll(disks)
     },
   }
-}
-
-async function hashFile(path: string, signal: AbortSignal): Promise<string> {
-  const sha256 = createHash('sha256')
-  for await (const chunk of createReadStream(path, { highWaterMark: MIB, signal })) sha256.update(chunk as Buffer)
-  return sha256.digest('hex')
 }

@@ -10,7 +10,6 @@ import type { DeprecateBody, ImageBody, LabelsBody } from './schema.ts'
 import { requireLabels, requireName } from './service.ts'
 import type { Caller, Compute } from './service.ts'
 import type { DiskHidden, Files, ImageHidden } from './service.files.ts'
-import type { ExtractedDisk } from './service.untar.ts'
 import { fingerprint, head } from './shapes.ts'
 import type { Key, Resource } from './store.ts'
 
@@ -126,13 +125,13 @@ export function createImages(compute: Compute, files: Files): Images {
     return { args: { from: 'object', object }, record: { rawDisk: { containerType: 'TAR', source: '' }, archiveSizeBytes: String(object.sizeBytes) } }
   }
 
-  async function make(args: ImportArgs, image: Image, context: OperationContext): Promise<ExtractedDisk> {
+  async function make(args: ImportArgs, image: Image, context: OperationContext): Promise<{ readonly sizeBytes: number; readonly sha256?: string }> {
     if (args.from === 'image') {
       const { record, hidden } = image
       const source = store.byId(args.imageId) as Image | undefined
-      return { sizeBytes: Number(record.diskSizeGb) * GIB, sha256: source?.hidden.sha256 ?? hidden.sha256 ?? '' }
+      return { sizeBytes: Number(record.diskSizeGb) * GIB, sha256: source?.hidden.sha256 ?? hidden.sha256 }
     }
-    if (args.from === 'disk') return compute.exclusive(args.diskId, () => files.flatten(image.hidden.fileId, args.diskId, context.signal))
+    if (args.from === 'disk') return { sizeBytes: await compute.exclusive(args.diskId, () => files.flatten(image.hidden.fileId, args.diskId, context.signal)) }
     const { object } = args
     let shown = 0
     return files.importArchive(image.hidden.fileId, kernel.ports.use('objects').read(object), context.signal, (readBytes) => {
