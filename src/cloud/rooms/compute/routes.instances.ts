@@ -1,5 +1,6 @@
 /** Instances. https://cloud.google.com/compute/docs/reference/rest/v1/instances */
 import type { ZodType } from 'zod'
+import { MIB } from '../../../base/units.ts'
 import type { Operation } from '../../kernel/operations.ts'
 import type { AnyRoute, RouteRequest } from '../../kernel/room.ts'
 import { invalidArgument } from '../../kernel/api-error.ts'
@@ -66,7 +67,8 @@ export function instanceRoutes(kit: RouteKit): readonly AnyRoute[] {
       permission: 'compute.instances.getSerialPortOutput',
       target,
       handler(request) {
-        const { port = '1', start = '0' } = request.query
+        // Without a start Google gives the newest megabyte.
+        const { port = '1', start = String(-MIB) } = request.query
         if (!/^[1-4]$/.test(port)) throw invalidArgument(`Invalid value for field 'port': '${port}'. Must be between 1 and 4.`)
         if (!/^-?\d{1,15}$/.test(start)) throw invalidArgument(`Invalid value for field 'start': '${start}'. Must be a byte position.`)
         const instance = find(request)

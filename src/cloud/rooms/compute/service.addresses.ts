@@ -4,7 +4,7 @@
  */
 import type { compute_v1 } from '@googleapis/compute/build/v1.js'
 import { sha256Hex } from '../../../base/ids.ts'
-import { canListen } from '../../../host/ports.ts'
+import { canListen, firstBindablePort } from '../../../host/ports.ts'
 import { ApiError, invalidArgument } from '../../kernel/api-error.ts'
 import type { Operation } from '../../kernel/operations.ts'
 import { fingerprintMismatch, resourceInUse } from './errors.ts'
@@ -32,12 +32,14 @@ export interface Addresses {
   requireReserved(projectId: string, address: string): string
   /** Writes RESERVED or IN_USE on a reserved address, if there is one with this value. */
   setUser(projectId: string, address: string, instanceLink: string | undefined): void
-  /** Looks for a block that answers: addresses whose SSH port somebody else holds are left out. Called at start. */
+  /** At start: leaves out addresses on which somebody else answers SSH, such as a server that listens on all of them. */
   probe(): Promise<void>
 }
 
 /** Addresses that one data folder can give out. */
 const BLOCK_SIZE = 1024
+/** Of these, so many are looked at when the daemon starts. */
+const PROBED = 32
 
 export function createAddresses(compute: Compute): Addresses {
   const { store } = compute
@@ -145,9 +147,11 @@ export function createAddresses(compute: Compute): Addresses {
       store.update({ ...found, record: { ...found.record, status: instanceLink === undefined ? 'RESERVED' : 'IN_USE', users: instanceLink === undefined ? undefined : [instanceLink] } })
     },
     async probe() {
-      for (let index = 1; index <= 4; index += 1) {
+      const port = (await firstBindablePort()) > 22 ? 10_022 : 22
+      const own = new Set(instances().map((each) => each.hidden.externalAddress))
+      for (let index = 1; index <= PROBED; index += 1) {
         const address = toAddress(base + index)
-        if (!instances().some((each) => each.hidden.externalAddress === address) && !(await canListen(10_022, address))) taken.add(address)
+        if (!own.has(address) && !(await canListen(port, address))) taken.add(address)
       }
     },
   }

@@ -43,10 +43,14 @@ export function createImages(compute: Compute, files: Files): Images {
     return compute.get<Image>(key(projectId, name))
   }
 
-  function fromFamily(projectId: string, family: string): Image {
-    const newest = (store.list('images', projectId) as readonly Image[])
+  function newestOf(projectId: string, family: string): Image | undefined {
+    return (store.list('images', projectId) as readonly Image[])
       .filter((image) => image.record.family === family && image.record.status === 'READY' && (image.record.deprecated?.state ?? 'ACTIVE') === 'ACTIVE')
       .toSorted((left, right) => (String(left.record.creationTimestamp) < String(right.record.creationTimestamp) ? 1 : -1))[0]
+  }
+
+  function fromFamily(projectId: string, family: string): Image {
+    const newest = newestOf(projectId, family)
     if (newest === undefined) throw resourceNotFound(key(projectId, `family/${family}`))
     return newest
   }
@@ -54,8 +58,10 @@ export function createImages(compute: Compute, files: Files): Images {
   function forUse(caller: Pick<Caller, 'require'>, link: string, projectId: string): Image {
     const reference = parseLink(link, { projectId, scope: 'global', collection: 'images' })
     const owner = kernel.projects.find(reference.projectId)?.projectId ?? reference.projectId
-    caller.require('compute.images.useReadOnly', { projectId: owner, resource: resourcePath({ ...reference, projectId: owner }) })
-    const image = reference.isFamily ? fromFamily(owner, reference.name) : get(owner, reference.name)
+    const image = reference.isFamily ? newestOf(owner, reference.name) : (store.get(key(owner, reference.name)) as Image | undefined)
+    // Whether it exists is told only to those who may use it.
+    caller.require('compute.images.useReadOnly', { projectId: owner, resource: resourcePath(image ?? { ...reference, projectId: owner }) })
+    if (image === undefined) throw resourceNotFound(key(owner, reference.isFamily ? `family/${reference.name}` : reference.name))
     const state = image.record.deprecated?.state
     if (state === 'OBSOLETE' || state === 'DELETED') throw invalidArgument(`The image '${resourcePath(image)}' is ${state} and cannot be used.${image.record.deprecated?.replacement ? ` Use ${image.record.deprecated.replacement}.` : ''}`, { reason: 'invalid' })
     if (image.record.status !== 'READY') throw resourceNotReady(image, `its status is ${image.record.status}`)

@@ -4,12 +4,12 @@ import { describeError } from '../../../base/errors.ts'
 import { ApiError, invalidArgument } from '../../kernel/api-error.ts'
 import type { Operation, OperationContext } from '../../kernel/operations.ts'
 import { resourceNotReady, toOperationFailure } from './errors.ts'
-import { lastSegment, resourcePath, selfLink } from './links.ts'
+import { resourcePath, selfLink } from './links.ts'
 import type { InstanceBody } from './schema.ts'
 import { requireName, requireZone } from './service.ts'
 import type { Caller, Compute } from './service.ts'
 import type { Addresses } from './service.addresses.ts'
-import type { Disk, Disks } from './service.disks.ts'
+import type { Disks } from './service.disks.ts'
 import type { InstancePlans } from './service.instance-plan.ts'
 import type { Machines } from './service.machines.ts'
 import type { Key, Resource } from './store.ts'
@@ -36,6 +36,7 @@ export interface Instances {
   stop(caller: Caller, instance: Instance): Operation
   reset(caller: Caller, instance: Instance): Operation
   remove(caller: Caller, instance: Instance): Operation
+  /** From a byte position on; a negative one counts from the end. */
   serial(instance: Instance, start: number): Promise<compute_v1.Schema$SerialPortOutput>
   guestAttributes(instance: Instance, queryPath: string | undefined): compute_v1.Schema$GuestAttributes
 }
@@ -105,7 +106,9 @@ export function createInstances(compute: Compute, parts: InstanceParts): Instanc
     compute.exclusive(args.id, async () => {
       const instance = find(args.id)
       if (instance === undefined) throw new ApiError('NOT_FOUND', 'The instance was deleted while it was being created.')
-      if (instance.record.status === 'RUNNING' || instance.record.status === 'TERMINATED') return
+      if (instance.record.status === 'RUNNING') return
+      // The daemon died between the failed start and its answer.
+      if (instance.record.status === 'TERMINATED') throw new ApiError('INTERNAL', instance.record.statusMessage ?? 'The machine ended while it was being created.', { reason: 'INTERNAL_ERROR' })
       try {
         for (const diskId of instance.hidden.diskIds) await compute.exclusive(diskId, () => disks.materialize(diskId))
       } catch (error) {
@@ -200,12 +203,3 @@ export function createInstances(compute: Compute, parts: InstanceParts): Instanc
   }
 }
 
-/** Where a disk of an instance is in its lists. */
-export function diskIndex(instance: Instance, disk: Disk): number {
-  return instance.hidden.diskIds.indexOf(disk.id)
-}
-
-/** The zone of an instance. */
-export function zoneOf(instance: Instance): string {
-  return lastSegment(instance.scope)
-}

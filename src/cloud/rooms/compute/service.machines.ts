@@ -12,7 +12,7 @@ import { tailLines } from '../../../host/exec.ts'
 import type { PortForward, SerialChunk, Vm, VmSpec } from '../../../vm/driver.ts'
 import type { MetadataServer } from '../../../vm/metadata.ts'
 import { machineTypes } from './data/machine-types.ts'
-import { poolExhausted } from './errors.ts'
+import { poolExhausted, toOperationFailure } from './errors.ts'
 import { lastSegment } from './links.ts'
 import type { Compute } from './service.ts'
 import type { Files } from './service.files.ts'
@@ -54,6 +54,7 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
   const { store, deps, kernel } = compute
   const live = new Map<string, Live>()
   const servers = new Map<string, MetadataServer>()
+  let released = false
 
   function find(instanceId: string): Instance | undefined {
     return store.byId(instanceId) as Instance | undefined
@@ -106,7 +107,7 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
   }
 
   async function openMetadata(instanceId: string): Promise<void> {
-    if (!servers.has(instanceId)) servers.set(instanceId, await deps.serveMetadata(socketOf(instanceId), sources.sourceFor(instanceId)))
+    if (!released && !servers.has(instanceId)) servers.set(instanceId, await deps.serveMetadata(socketOf(instanceId), sources.sourceFor(instanceId)))
   }
 
   async function closeMetadata(instanceId: string): Promise<void> {
@@ -116,6 +117,8 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
   }
 
   function watch(instanceId: string, vm: Vm): void {
+    // A start that ends after the daemon let go: the next daemon adopts the machine.
+    if (released) return
     live.get(instanceId)?.watch.abort()
     const entry: Live = { vm, watch: new AbortController() }
     live.set(instanceId, entry)
@@ -203,7 +206,7 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
     },
     async refreshForwards(projectId) {
       const instances = store.list('instances', projectId) as readonly Instance[]
-      await Promise.all(
+      const results = await Promise.allSettled(
         instances.map((listed) =>
           compute.exclusive(listed.id, async () => {
             const instance = find(listed.id)
@@ -213,6 +216,9 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
           }),
         ),
       )
+      // The others have their forwards; the operation says which one has not.
+      const failed = results.find((result) => result.status === 'rejected')
+      if (failed !== undefined) throw toOperationFailure(failed.reason)
     },
     async adopt() {
       for (const instance of store.list('instances') as readonly Instance[]) {
@@ -228,6 +234,7 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
       for (const id of await readdir(compute.folders.vms)) if (find(id) === undefined) await destroyFolder(id)
     },
     async release() {
+      released = true
       for (const entry of live.values()) entry.watch.abort()
       live.clear()
       await Promise.all([...servers.keys()].map(closeMetadata))

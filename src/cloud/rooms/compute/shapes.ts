@@ -6,9 +6,9 @@ import { invalidArgument } from '../../kernel/api-error.ts'
 import type { Operation } from '../../kernel/operations.ts'
 import { page } from '../../kernel/paging.ts'
 import { operationCode } from './errors.ts'
-import { linkTo, resourcePath, selfLink } from './links.ts'
+import { linkTo, selfLink } from './links.ts'
 import { parseFilter } from './service.filter.ts'
-import type { Key, Resource } from './store.ts'
+import type { Key } from './store.ts'
 
 /** compute#operation. https://cloud.google.com/compute/docs/reference/rest/v1/zoneOperations */
 export function toComputeOperation(operation: Operation): compute_v1.Schema$Operation {
@@ -90,9 +90,4 @@ function nameOf(item: object): string {
 
 function createdMs(item: object): number {
   return 'creationTimestamp' in item ? Date.parse(String(item.creationTimestamp)) : 0
-}
-
-/** For messages and policies. */
-export function pathOf(resource: Resource): string {
-  return resourcePath(resource)
 }
