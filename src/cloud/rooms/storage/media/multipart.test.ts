@@ -9,7 +9,7 @@ interface Parsed {
 }
 
 async function* pieces(body: Buffer, size: () => number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     const end = Math.min(body.length, at + size())
     yield body.subarray(at, end)
     at = end
@@ -24,7 +24,9 @@ async function parse(body: Buffer, size: () => number, boundary = 'B-1'): Promis
 }
 
 function encode(content: Buffer, lineEnd: string, boundary = 'B-1'): Buffer {
-  const head = [`--${boundary}`, 'Content-Type: application/json', '', '{"name":"x"}', `--${boundary}`, 'Content-Type: text/x', 'Content-Transfer-Encoding: binary', '', ''].join(lineEnd)
+  const head = [`--${boundary}`, 'Content-Type: application/json', '', '{"name":"x"}', `--${boundary}`, 'Content-Type: text/x', 'Content-Transfer-Encoding: binary', '', ''].join(
+    lineEnd,
+  )
   return Buffer.concat([Buffer.from(head), content, Buffer.from(`${lineEnd}--${boundary}--${lineEnd}`)])
 }
 
@@ -53,7 +55,10 @@ test('a body that is cut anywhere is refused', async () => {
     const body = encode(Buffer.from('some content'), lineEnd)
     const closing = body.length - lineEnd.length
     for (let end = 0; end < closing; end += 1) {
-      await expect(parse(body.subarray(0, end), () => 4), `cut at ${end}`).rejects.toThrow('Malformed multipart body')
+      await expect(
+        parse(body.subarray(0, end), () => 4),
+        `cut at ${end}`,
+      ).rejects.toThrow('Malformed multipart body')
     }
     expect((await parse(body.subarray(0, closing), () => 4)).content.toString()).toBe('some content')
   }
