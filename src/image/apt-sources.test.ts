@@ -1,6 +1,7 @@
+import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { lockDifferences, parseInstalled, pinPreferences, withHashes } from './debian-packages.ts'
-import { defaultMirror, parseMirror } from './apt-sources.ts'
+import { aptSources, defaultMirror, parseMirror } from './apt-sources.ts'
 
 describe('mirror', () => {
   test('is that of this machine’s apt', () => {
@@ -12,6 +13,15 @@ describe('mirror', () => {
   test.each(['', 'Ubuntu|Ubuntu|http://archive.ubuntu.example/ubuntu/\n', 'Debian|Debian|cdrom:[x]/\n'])('%j: the public one', (text) =>
     expect(parseMirror(text)).toEqual(defaultMirror),
   )
+})
+
+test('an archive that does not answer is named, with what to do', async () => {
+  const gone = { archive: 'http://127.0.0.1:9/debian', security: 'http://127.0.0.1:9/debian-security' }
+  await expect(aptSources(gone, 'bookworm', tmpdir())).rejects.toMatchObject({
+    code: 'E_NETWORK',
+    message: expect.stringContaining('127.0.0.1:9'),
+    hint: expect.stringContaining('apt-get update'),
+  })
 })
 
 const sha256 = (digit: string): string => digit.repeat(64)

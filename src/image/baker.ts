@@ -5,6 +5,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { KilnError, isKilnError } from '../base/errors.ts'
+import { sameJson } from '../base/json.ts'
 import { silentProgress } from '../base/progress.ts'
 import type { Progress } from '../base/progress.ts'
 import { readTextIfExists, requireFreeSpace, writeFileDurable } from '../host/files.ts'
@@ -16,8 +17,10 @@ import { addToLock, baseLayer, builderRoot, pipFolder, runStep, stackOf, timed, 
 import type { BakeRun, Root } from './layers.ts'
 import { emptyLock } from './lock-file.ts'
 import { manifestText, readImage } from './manifest.ts'
+import { sbomText } from './sbom.ts'
 import { contentBytes, disk, diskSizeFor } from './steps/disk.ts'
 import { pipWheelFiles, serverRoot } from './steps/server-root.ts'
+import { bakeTools, requireTools } from './tools.ts'
 import type { BakedImage, BaseImageSpec, ImageKey, ImageSpec, KeyChanges, KeyInputs, LockFile, LockedImage, LockedWheel, PrivateIndex, ServerImageSpec } from './types.ts'
 import { buildWheel } from './wheel.ts'
 import type { BuildWheelOptions, BuiltWheel } from './wheel.ts'
@@ -99,11 +102,13 @@ async function bake(store: CacheStore, spec: ImageSpec, options: BakeOptions & {
     if (bakeRun.noCache || !isResolved(key.inputs)) return undefined
     const image = await readImage(store.path('images', key.key))
     if (image === undefined) return undefined
+    noteWheels(bakeRun, spec)
     const durations = [{ step: 'look-up', durationMs: Math.round(performance.now() - start) }]
     return { ...image, durations, lockAdditions: bakeRun.additions, changes: [] }
   }
   const found = await cached()
   if (found !== undefined) return found
+  await requireTools(bakeTools)
   await store.open()
   const waiting = (): void => options.progress.note(`another bake makes ${spec.name}; waiting for it`)
   try {
@@ -146,6 +151,7 @@ async function makeImage(bakeRun: BakeRun, spec: ImageSpec, index: PrivateIndex 
       durations: bakeRun.durations,
     }
     await writeFileDurable(join(folder, 'manifest.json'), manifestText(image))
+    await writeFile(join(folder, 'sbom.cdx.json'), sbomText(image, baseOf(spec).suite))
     await store.removeTree(join(folder, 'mount'))
     await store.keep(folder, 'images', key.key, bakeRun.noCache)
     await rememberLatest(store, spec.name, key)
@@ -160,9 +166,16 @@ async function rootOf(bakeRun: BakeRun, spec: ImageSpec, index: PrivateIndex | u
   if (spec.type === 'base') return baseLayer(bakeRun, spec)
   const below = await rootOf(bakeRun, spec.from, index)
   const withDebian = await withPackages(bakeRun, below, spec.name, requestDigest(spec), spec.packages)
-  const entry = lockedImage(spec, bakeRun.lock)
-  addToLock(bakeRun, spec.name, { request: requestDigest(spec), debian: entry?.debian ?? [], wheels: spec.wheels })
+  noteWheels(bakeRun, spec)
   return serverLayer(bakeRun, withDebian, spec, index)
+}
+
+/** The lock names the wheels too, which come from the config's packages, not from a search: a new version of one is a new line. */
+function noteWheels(bakeRun: BakeRun, spec: ImageSpec): void {
+  if (spec.type === 'base') return
+  const entry = lockedImage(spec, bakeRun.lock)
+  if (entry !== undefined && sameJson(entry.wheels, spec.wheels)) return
+  addToLock(bakeRun, spec.name, { request: requestDigest(spec), debian: entry?.debian ?? [], wheels: spec.wheels })
 }
 
 async function serverLayer(bakeRun: BakeRun, below: Root, spec: ServerImageSpec, index: PrivateIndex | undefined): Promise<Root> {

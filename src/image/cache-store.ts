@@ -43,6 +43,9 @@ export function cacheStore(root: string): CacheStore {
     has: (kind, key) => exists(path(kind, key)),
     async open() {
       for (const folder of ['layers', 'wheels', 'images', 'tmp', 'locks']) await mkdir(join(root, folder), { recursive: true })
+      // A lock itself is taken over by whoever wants it next; these are the names that its dead holders and waiters linked it from.
+      for (const name of await readdir(locks))
+        if (/\.\d+_[0-9a-f]{16}_/.test(name) && !(await ownerLives(name.slice(name.indexOf('.') + 1)))) await rm(join(locks, name), { force: true })
       for (const name of await readdir(temporaryRoot)) if (!(await ownerLives(name))) await removeTree(join(temporaryRoot, name))
     },
     async temporary() {

@@ -93,8 +93,7 @@ const lateUnits: readonly string[] = ['dbus.service', 'systemd-logind.service', 
 export const enabledUnits: readonly { readonly unit: string; readonly target: string; readonly path: string }[] = [
   { unit: 'systemd-networkd.service', target: 'multi-user.target', path: '/lib/systemd/system/systemd-networkd.service' },
   { unit: 'kiln-ssh-key.service', target: 'multi-user.target', path: '/etc/systemd/system/kiln-ssh-key.service' },
-  { unit: 'kiln-late-devices.service', target: 'multi-user.target', path: '/etc/systemd/system/kiln-late-devices.service' },
-  { unit: 'kiln-grow-root.service', target: 'multi-user.target', path: '/etc/systemd/system/kiln-grow-root.service' },
+  { unit: 'kiln-late.service', target: 'multi-user.target', path: '/etc/systemd/system/kiln-late.service' },
 ]
 
 /** The files that the recipe puts into a base image. `suite` names the Debian release in apt's sources. */
@@ -145,22 +144,22 @@ WantedBy=multi-user.target
       content: '[Service]\nExecStart=\nExecStart=-/usr/bin/udevadm trigger --type=devices --action=add --subsystem-match=block --subsystem-match=net\n',
     },
     {
-      path: '/etc/systemd/system/kiln-late-devices.service',
-      content:
-        '[Unit]\nDescription=Drivers for the remaining devices\nAfter=ssh.service systemd-logind.service\n\n[Service]\nType=oneshot\nNice=10\nExecStart=/usr/bin/udevadm trigger --type=subsystems --action=add\nExecStart=/usr/bin/udevadm trigger --type=devices --action=add\n',
-    },
-    {
-      path: '/etc/systemd/system/kiln-grow-root.service',
+      path: '/etc/systemd/system/kiln-late.service',
       content: `[Unit]
-Description=Grow the root file system to the size of the disk
-After=multi-user.target
+Description=What a machine needs and no server waits for
+After=ssh.service systemd-logind.service
 
 [Service]
 Type=oneshot
-ExecStart=/usr/lib/kiln/grow-root
+Nice=10
+ExecStart=/usr/lib/kiln/late
+StandardOutput=journal+console
+StandardError=journal+console
 `,
     },
+    { path: '/usr/lib/kiln/late', mode: 0o755, content: lateScript },
     { path: '/usr/lib/kiln/grow-root', mode: 0o755, content: growRoot },
+    { path: '/etc/systemd/timesyncd.conf.d/kiln.conf', content: '[Time]\nNTP=metadata.google.internal\n' },
     // The stock unit orders SSH after the agent; the agent is slow to start and SSH does not need it.
     {
       path: '/etc/systemd/system/google-guest-agent.service',
@@ -196,6 +195,22 @@ LABEL="kiln_end"
   ]
 }
 
+const lateScript = `#!/bin/sh
+# Drivers for the remaining devices, room on a larger disk, the clock, the name that the cloud gave this machine.
+udevadm trigger --type=subsystems --action=add
+udevadm trigger --type=devices --action=add
+/usr/lib/kiln/grow-root || echo "the root file system could not be grown"
+systemctl start --no-block systemd-timesyncd.service
+for try in 1 2 3 4 5; do
+  if name=$(busybox wget -q -T 5 -O - --header 'Metadata-Flavor: Google' http://169.254.169.254/computeMetadata/v1/instance/hostname); then
+    busybox hostname "\${name%%.*}"
+    break
+  fi
+  busybox sleep 3
+done
+exit 0
+`
+
 const growRoot = `#!/bin/sh
 # Extends the last partition and the file system on it when the disk is larger than the image was.
 set -eu
@@ -206,7 +221,7 @@ number=$(cat "/sys/class/block/$name/partition")
 sectors=$(cat "/sys/class/block/\${disk##*/}/size")
 end=$(( $(cat "/sys/class/block/$name/start") + $(cat "/sys/class/block/$name/size") ))
 [ $(( sectors - end )) -gt 65536 ] || exit 0
-echo ", +" | sfdisk --no-reread --force -N "$number" "$disk"
+echo ", +" | sfdisk --quiet --no-reread --force -N "$number" "$disk"
 partx -u --nr "$number" "$disk"
 resize2fs "$part"
 `
@@ -235,6 +250,8 @@ export const machineLeftovers: readonly string[] = [
   'etc/subgid-',
   'etc/subuid-',
   'etc/.pwd.lock',
+  // Started by kiln-late.service instead.
+  'etc/systemd/system/sysinit.target.wants/systemd-timesyncd.service',
   'etc/ssh/ssh_host_*',
   'etc/apt/preferences.d/kiln-pins',
   'etc/apt/sources.list.d/*',

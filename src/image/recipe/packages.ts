@@ -18,6 +18,7 @@ const everySuite = [
   'sudo', // the guest agent gives it to the users it makes
   'systemd',
   'systemd-sysv',
+  'systemd-timesyncd',
   'udev',
 ]
 

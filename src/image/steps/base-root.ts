@@ -2,8 +2,7 @@
 import { chmod, mkdir, open, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { KilnError } from '../../base/errors.ts'
-import { findProgram } from '../../host/files.ts'
-import { missingTool, run } from '../../host/exec.ts'
+import { run } from '../../host/exec.ts'
 import type { Command } from '../../host/exec.ts'
 import { networkError } from '../apt-sources.ts'
 import { installedFormat, lockDifferences, parseInstalled, pinPreferences, staleLock, withHashes } from '../debian-packages.ts'
@@ -11,6 +10,7 @@ import { SOURCE_DATE_EPOCH, asRoot, insideRoot } from '../namespace.ts'
 import type { RootStack } from '../namespace.ts'
 import { baseGuestFiles, baseGuestLinks, machineLeftovers } from '../recipe/guest-files.ts'
 import { basePackages } from '../recipe/packages.ts'
+import { requireTools } from '../tools.ts'
 import type { BaseImageSpec, LockedDebianPackage } from '../types.ts'
 import type { BakeStep } from './step.ts'
 
@@ -43,7 +43,7 @@ export const baseRoot: BakeStep<BaseRootContext, BaseRootResult> = {
   async run(context, signal) {
     const options = { what: `installing ${context.spec.suite}`, killSignal: 'SIGKILL' as const, ...(signal === undefined ? {} : { signal }) }
     const tree = join(context.folder, 'tree')
-    if ((await findProgram('mmdebstrap')) === undefined) throw missingTool('mmdebstrap')
+    await requireTools(['mmdebstrap'])
     if (context.locked !== undefined) await writeFile(join(context.folder, 'pins'), pinPreferences(context.locked))
     const [install, ...clean] = this.plan(context)
     if (install !== undefined) await run(install, options).catch((error: unknown) => Promise.reject(explainInstall(error, context)))
@@ -77,6 +77,8 @@ function installCommand({ spec, sources, locked, folder }: BaseRootContext): Com
       ...['--skip=cleanup/apt,cleanup/reproducible', '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"', '--aptopt=Acquire::Retries "3"'],
       ...dpkgOptions.map((option) => `--dpkgopt=${option}`),
       ...(locked === undefined ? [] : [`--setup-hook=mkdir -p "$1/etc/apt/preferences.d" && cp ${quoted} "$1/etc/apt/preferences.d/kiln-pins"`]),
+      // Later suites have merged their /bin, /lib and /sbin into /usr themselves.
+      ...(spec.suite === 'bullseye' ? ['--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr'] : []),
       `--include=${basePackages(spec.suite, spec.packages).join(',')}`,
       ...[spec.suite, join(folder, 'tree'), ...sources],
     ],

@@ -56,6 +56,9 @@ export function diskSizeFor(contentBytes: number): number {
   return Math.ceil(needed / GIB) * GIB
 }
 
+/** All that is on, by name: defaults differ between releases of e2fsprogs. Kernel 5.10 (bullseye) knows each of them. */
+const fileSystemFeatures = 'none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum'
+
 function partitionCommand({ path, sizeBytes }: DiskContext): Command {
   const { esp, root, diskGuid, tailBytes } = diskLayout
   const sectors = (bytes: number): number => bytes / SECTOR_BYTES
@@ -83,10 +86,10 @@ function fileSystemCommand({ root, path, sizeBytes }: DiskContext): Command {
   const blocks = (sizeBytes - startBytes - diskLayout.tailBytes) / 4096
   const extended = `offset=${startBytes},hash_seed=${hashSeed},root_owner=0:0,assume_storage_prezeroed=1,nodiscard`
   const command = withRoot(root, 'mke2fs', [
-    ...['-q', '-F', '-t', 'ext4', '-b', '4096', '-I', '256', '-J', 'size=16', '-m', '1', '-O', '^resize_inode,^orphan_file,metadata_csum'],
+    ...['-q', '-F', '-t', 'ext4', '-b', '4096', '-I', '256', '-J', 'size=16', '-m', '1', '-O', fileSystemFeatures],
     ...['-L', name, '-U', fileSystemUuid, '-E', extended, '-d', root.mountPoint, path, String(blocks)],
   ])
-  // The release's own configuration decides features otherwise, and differs between Debian versions.
+  // Nor may this machine's configuration add any.
   return { ...command, env: { ...command.env, E2FSPROGS_FAKE_TIME: String(SOURCE_DATE_EPOCH), MKE2FS_CONFIG: '/dev/null' } }
 }
 
