@@ -65,9 +65,10 @@ export async function openKernel(options: { readonly home: KilnHome; readonly lo
   }
 }
 
-/** The database holds secrets and signing keys: only its owner may read it (SQLite gives its -wal and -shm files the same mode). */
+/** The database holds secrets and signing keys: only its owner may read it or enter its folder (SQLite gives its -wal and -shm files the same mode). */
 function privateFile(path: string): string {
-  mkdirSync(dirname(path), { recursive: true })
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  chmodSync(dirname(path), 0o700)
   closeSync(openSync(path, 'a', 0o600))
   chmodSync(path, 0o600)
   return path

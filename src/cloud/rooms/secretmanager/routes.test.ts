@@ -90,6 +90,7 @@ test('states of a version: disabled ones cannot be accessed, destroyed ones neve
   expect((await api('GET', '/secrets/states/versions?filter=state=ENABLED')).json.versions).toHaveLength(1)
   await cloud.restart()
   const folder = join(cloud.folder, 'cloud')
+  expect(statSync(folder).mode & 0o077).toBe(0)
   for (const name of (await readdir(folder)).filter((each) => each.startsWith('cloud.db'))) {
     expect((await readFile(join(folder, name))).includes('first-payload-of-states'), name).toBe(false)
     expect(statSync(join(folder, name)).mode & 0o077).toBe(0)

@@ -31,11 +31,16 @@ function encode(content: Buffer, lineEnd: string, boundary = 'B-1'): Buffer {
 }
 
 /** Contents that look like the end without being it. */
-const tricky = ['', '\r', '\n', '\r\n', '--B-1', '--', '\r\n--B-', '\n--B-1x', '\r\n--B-12--\r\n', '\r\n\r\n--B', 'a\r\n-', '\n-\n--\n--B\n--B-\n', '\u0000']
+const contents = ['', '\r', '\n', '\r\n', '--', '\r\n--B-', '\n--B-1x', '\r\n--B-12--\r\n', '\r\n\r\n--B', 'a\r\n-', '\n-\n--\n--B\n--B-\n', '\u0000']
+
+/** Random bytes that cannot complete a boundary by chance. */
+function harmless(sizeBytes: number): Buffer {
+  return Buffer.from(randomBytes(sizeBytes).map((byte) => ([0x0a, 0x0d, 0x2d, 0x31].includes(byte) ? 0x41 : byte)))
+}
 
 test('whatever the chunks and the line ends, the content comes back byte by byte', async () => {
   for (const lineEnd of ['\r\n', '\n']) {
-    for (const text of tricky.filter((each) => each !== '--B-1')) {
+    for (const text of contents) {
       const body = encode(Buffer.from(text), lineEnd)
       for (const size of [1, 2, 3, 5, 7, 11, 64, 100_000]) {
         const parsed = await parse(body, () => size)
@@ -43,7 +48,7 @@ test('whatever the chunks and the line ends, the content comes back byte by byte
       }
     }
     for (let round = 0; round < 40; round += 1) {
-      const content = Buffer.concat([randomBytes(randomInt(3000)), Buffer.from(tricky[randomInt(tricky.length)] ?? ''), randomBytes(randomInt(3)), Buffer.from(`${lineEnd}--B-1z`)])
+      const content = Buffer.concat([harmless(randomInt(3000)), Buffer.from(contents[randomInt(contents.length)] ?? ''), harmless(randomInt(3)), Buffer.from(`${lineEnd}--B-1z`)])
       const parsed = await parse(encode(content, lineEnd), () => 1 + randomInt(200))
       expect(parsed.content.equals(content), content.toString('base64')).toBe(true)
     }
