@@ -1,7 +1,7 @@
 /** The offline baker: from an image's spec to a raw disk, through cached layers. No VM runs; the same inputs give the same bytes. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { KilnError, isKilnError } from '../base/errors.ts'
@@ -57,6 +57,8 @@ export interface BakePlan extends ImageKey {
 export interface Baker {
   /** What a bake would do, without doing it. Milliseconds. */
   plan(spec: ImageSpec, lock?: LockFile): Promise<BakePlan>
+  /** The kernel of a base image that is in the cache (for the accelerator probe), or undefined. */
+  kernel(spec: BaseImageSpec, lock?: LockFile): Promise<string | undefined>
   /** The key inputs of the last bake of an image on this machine, to explain a change with. */
   lastInputs(name: string): Promise<KeyInputs | undefined>
   /**
@@ -79,6 +81,12 @@ export function createBaker(options: BakerOptions): Baker {
       const resolved = isResolved(key.inputs)
       const cached = resolved && (await readImage(store.path('images', key.key))) !== undefined
       return { ...key, resolved, cached, changes: await changesSinceLast(store, spec.name, key) }
+    },
+    async kernel(spec, lock = emptyLock) {
+      const boot = join(store.path('layers', imageKey(spec, lock).key), 'boot')
+      const names = await readdir(boot).catch(() => [])
+      const kernel = names.find((name) => name.startsWith('vmlinuz-'))
+      return kernel === undefined ? undefined : join(boot, kernel)
     },
     lastInputs: (name) => readLatest(store, name),
     bake: (spec, bakeOptions = {}) => bake(store, spec, { ...bakeOptions, progress: bakeOptions.progress ?? options.progress ?? silentProgress }),

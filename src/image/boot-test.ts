@@ -80,6 +80,7 @@ function vmSpec(options: BootTestOptions, port: number): VmSpec {
     macAddress: '42:01:0a:ff:00:02',
     forwards: [{ protocol: 'tcp', hostAddress: '127.0.0.1', hostPort: port, guestPort: options.health?.port ?? 22 }],
     ...(options.metadataSocket === undefined ? {} : { metadataSocket: options.metadataSocket }),
+    tiedToStarter: true,
     outbound: false,
   }
 }

@@ -40,6 +40,8 @@ export interface VmSpec {
   readonly metadataSocket?: string
   /** False: the guest reaches nothing but its forwards' peers and the metadata server. */
   readonly outbound: boolean
+  /** The machine ends at once when the process that started it dies, however it dies. For machines that nobody adopts: boot tests. */
+  readonly tiedToStarter?: boolean
   /** Host name that DHCP offers to the guest; undefined: none. */
   readonly hostname?: string
 }

@@ -21,6 +21,8 @@ export interface BakeQueue {
   lock(): LockFile
   /** Forgets the pins of these images, or of all: the next bake resolves them again. */
   unpin(images?: readonly string[]): void
+  /** The kernel of a base image in the cache. */
+  kernel(spec: BaseImageSpec): Promise<string | undefined>
   buildWheel(source: string, base: BaseImageSpec, request: BakeRequest): Promise<BuiltWheel>
   bake(spec: ImageSpec, index: PrivateIndex | undefined, request: BakeRequest & { readonly noCache?: boolean }): Promise<BakeResult>
 }
@@ -52,6 +54,7 @@ export async function openBakeQueue(baker: Baker, stackDir: string): Promise<Bak
     unpin(images) {
       lock = images === undefined ? { ...lock, images: {} } : { ...lock, images: Object.fromEntries(Object.entries(lock.images).filter(([name]) => !images.includes(name))) }
     },
+    kernel: (spec) => baker.kernel(spec, lock),
     buildWheel: (source, base, request) => inTurn(request, () => baker.buildWheel({ source, base, lock, signal: request.signal, progress: request.progress })),
     bake: (spec, index, request) =>
       inTurn(request, () =>

@@ -8,6 +8,7 @@ import { requireHealthy } from '../../image/boot-test.ts'
 import { explainKeyChange, imageKey, isResolved } from '../../image/key.ts'
 import { packForCompute } from '../../image/pack.ts'
 import type { KeyInputs, PrivateIndex } from '../../image/types.ts'
+import { probeAccelerator } from '../../vm/accelerator.ts'
 import { createQemuDriver } from '../../vm/qemu/driver.ts'
 import type { ImageParts } from '../kinds/image.ts'
 import type { BakeQueue } from './bake-queue.ts'
@@ -60,6 +61,9 @@ export function createImageParts(options: ImagePartsOptions): ImageParts {
       return `https://storage.googleapis.com/${bucket}/${name}`
     },
     async bootTest(family, disk, progress, signal) {
+      // The first machine of a data folder: find out once what boots a real kernel here.
+      const kernel = await queue.kernel(specs.base(family))
+      if (kernel !== undefined) await probeAccelerator({ home, kernel, signal })
       progress.note('booting the image for its test')
       const health = options.health(family)
       const report = await requireHealthy(family, {

@@ -84,7 +84,7 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
     await prepareRun(files)
     await makeVars(files, tools.firmwareVars)
     await writeMachine(files, record)
-    const launched = await launch(tools.qemu, args, files)
+    const launched = spec.tiedToStarter === true ? await launch('setpriv', ['--pdeathsig', 'KILL', '--', tools.qemu, ...args], files) : await launch(tools.qemu, args, files)
     try {
       await untilReady(launched, record, startTimeoutMs, signal)
       await writeProcess(files, launched.identity)
