@@ -63,13 +63,13 @@ const BOOT_TIMEOUT_MS = 10 * MINUTE_MS
 /** Runs the benchmark. @throws Error when the two results do not hold the same server: then there is nothing to compare */
 export async function benchBake(options: BakeBenchOptions): Promise<BakeBenchResult> {
   const { progress, signal } = options
-  const packer = await requirePacker(progress, signal)
+  const packerVersion = await requirePacker(progress, signal)
   const folder = await mkdtemp(join(tmpdir(), 'kiln-bench-'))
   const home = kilnHome({ KILN_HOME: options.home ?? join(folder, 'home') })
   const store = cacheStore(home.cache)
   try {
     await mkdir(home.root, { recursive: true })
-    return await measure({ ...options, packer, folder, home })
+    return await measure({ ...options, packerVersion, folder, home })
   } finally {
     // Layers of the cache belong to other users when they were made without root.
     await store.removeTree(folder)
@@ -77,15 +77,15 @@ export async function benchBake(options: BakeBenchOptions): Promise<BakeBenchRes
   }
 }
 
-interface Run extends BakeBenchOptions {
-  readonly packer: string
+interface Run extends Omit<BakeBenchOptions, 'home'> {
+  readonly packerVersion: string
   readonly folder: string
   readonly home: KilnHome
 }
 
 async function measure(run: Run): Promise<BakeBenchResult> {
   const { progress, signal, folder, home, accelerator } = run
-  const machine = { ...(await machineFacts(signal)), accelerator, packer: run.packer }
+  const machine = { ...(await machineFacts(signal)), accelerator, packer: run.packerVersion }
   const load: Record<string, number> = { start: loadNow() }
   const prepared = await prepare(home, progress, signal)
   const { spec } = prepared
