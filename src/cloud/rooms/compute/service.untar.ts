@@ -50,9 +50,9 @@ export async function extractDisk(source: Readable, path: string, signal: AbortS
   })
   const abort = (): void => void source.destroy(new Error('the import was stopped'))
   signal.addEventListener('abort', abort)
-  pipeline(source, counter, gunzip, () => {
-    // failures reach the reader below through the gunzip stream
-  })
+  // Failures reach the reader below through the gunzip stream. A second error of a stream that already failed has no listener left, and would end the daemon.
+  for (const stream of [source, counter, gunzip]) stream.on('error', () => {})
+  pipeline(source, counter, gunzip, () => {})
   const file = await open(path, 'w', 0o600)
   try {
     const reader = createReader(gunzip)

@@ -1,12 +1,13 @@
 /** For this room's tests: the ports of other rooms as plain maps, archives to import, and calls that wait for their operation. */
-import { createReadStream } from 'node:fs'
-import { mkdtemp, open, stat } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { createReadStream, statSync } from 'node:fs'
+import { mkdir, mkdtemp, open, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { expect } from 'vitest'
 import { sha256Hex } from '../../../base/ids.ts'
-import { GIB } from '../../../base/units.ts'
+import { GIB, KIB, MIB } from '../../../base/units.ts'
 import { run } from '../../../host/exec.ts'
 import { removeAll } from '../../../host/files.ts'
 import type { ObjectInfo } from '../../kernel/ports.ts'
@@ -23,6 +24,8 @@ export interface FakeWorld {
   readonly accounts: Map<string, boolean>
   /** While set, reading an object ends after this many bytes and never finishes. */
   stallAfterBytes?: number
+  /** Called when the next daemon starts, before the compute room does: what happens while no daemon is there. */
+  whileDown?: () => Promise<void>
 }
 
 /** A room that provides what the storage and iam rooms would. */
@@ -33,11 +36,10 @@ export function portsRoom(world: FakeWorld): Room {
     hosts: [{ name: 'api', match: 'toyports.googleapis.com' }],
     migrations: { namespace: 'toyports', steps: [] },
     routes(kernel) {
-      const sizes = new Map<string, number>()
       kernel.ports.provide('objects', {
         stat(bucket, name): ObjectInfo | undefined {
           const path = world.objects.get(`${bucket}/${name}`)
-          return path === undefined ? undefined : { bucket, name, generation: '1', sizeBytes: sizes.get(path) ?? 1_000_000, sha256: sha256Hex(path), projectId: 'p-one' }
+          return path === undefined ? undefined : { bucket, name, generation: '1', sizeBytes: statSync(path).size, sha256: sha256Hex(path), projectId: 'p-one' }
         },
         read(object) {
           const path = world.objects.get(`${object.bucket}/${object.name}`) ?? ''
@@ -54,49 +56,56 @@ export function portsRoom(world: FakeWorld): Room {
       })
       return []
     },
+    start: async () => world.whileDown?.(),
   }
 }
 
-export interface Archive {
+export interface Archives {
   readonly folder: string
   readonly rawSha256: string
-  readonly plain: string
   readonly sparse: string
   /** Holds `other.img` instead of disk.raw. */
   readonly wrongName: string
   readonly oddSize: string
+  /** Without holes: takes seconds to make. */
+  plain(): Promise<string>
   remove(): Promise<void>
 }
 
 /** A 1 GiB disk with some data in it, as the archives that `tar` makes. */
-export async function makeArchives(): Promise<Archive> {
+export async function makeArchives(): Promise<Archives> {
   const folder = await mkdtemp(join(tmpdir(), 'kiln-archives-'))
   const raw = join(folder, 'disk.raw')
   const file = await open(raw, 'w')
-  for (const [index, offset] of [0, 4096 * 77, 300 * 1024 * 1024 + 512, GIB - 4096].entries()) await file.write(Buffer.alloc(4096, `data ${index} `), 0, 4096, offset)
+  for (const [index, offset] of [0, 4096 * 77, 3 * MIB + 512, GIB - 4096].entries()) await file.write(Buffer.alloc(4096, `data ${index} `), 0, 4096, offset)
   // Enough separate pieces that the sparse map needs more than one extension block.
-  for (let index = 0; index < 60; index += 1) await file.write(Buffer.from(`piece ${index}`), 0, undefined, 500 * 1024 * 1024 + index * 64 * 1024)
+  for (let index = 0; index < 60; index += 1) await file.write(Buffer.from(`piece ${index}`), 0, undefined, 5 * MIB + index * 64 * KIB)
   await file.truncate(GIB)
   await file.close()
   const odd = join(folder, 'odd')
+  await mkdir(odd)
+  await writeFile(join(odd, 'disk.raw'), Buffer.alloc(5000))
   const tar = async (name: string, args: readonly string[]): Promise<string> => {
     const path = join(folder, name)
     await run({ program: 'tar', args: ['-C', folder, '--use-compress-program', 'gzip -1', '-cf', path, ...args] })
     return path
   }
-  const digest = (await run({ program: 'sha256sum', args: [raw] })).stdout.slice(0, 64)
-  await run({ program: 'cp', args: ['--sparse=always', raw, join(folder, 'other.img')] })
-  await run({ program: 'mkdir', args: [odd] })
-  await run({ program: 'truncate', args: ['-s', '5000', join(odd, 'disk.raw')] })
   return {
     folder,
-    rawSha256: digest,
-    plain: await tar('plain.tar.gz', ['--format=gnu', 'disk.raw']),
+    rawSha256: await sha256File(raw),
     sparse: await tar('sparse.tar.gz', ['--format=oldgnu', '--sparse', 'disk.raw']),
-    wrongName: await tar('wrong.tar.gz', ['--format=oldgnu', '--sparse', 'other.img']),
+    wrongName: await tar('wrong.tar.gz', ['--format=oldgnu', '--sparse', '--transform', 's/disk.raw/other.img/', 'disk.raw']),
     oddSize: await tar('odd.tar.gz', ['--format=oldgnu', '-C', odd, 'disk.raw']),
+    plain: () => tar('plain.tar.gz', ['--format=gnu', 'disk.raw']),
     remove: () => removeAll(folder),
   }
+}
+
+/** Hex. */
+export async function sha256File(path: string): Promise<string> {
+  const sha256 = createHash('sha256')
+  for await (const chunk of createReadStream(path, { highWaterMark: MIB })) sha256.update(chunk as Buffer)
+  return sha256.digest('hex')
 }
 
 /** Calls, expects an operation, waits for it as gcloud does, and gives it when it is DONE. */
@@ -132,9 +141,4 @@ export function instanceBody(name: string, fields: object = {}): object {
     metadata: { items: [null, null, { key: 'greeting', value: 'hello' }] },
     ...fields,
   }
-}
-
-/** Size of a file on disk, for archives of the world. */
-export async function sizeOf(path: string): Promise<number> {
-  return (await stat(path)).size
 }
