@@ -166,7 +166,11 @@ describe('two bakes from nothing', () => {
     const disk = await readFile(server.diskPath)
     expect(disk.includes(token)).toBe(false)
     expect(disk.includes('hello is listening')).toBe(true)
-    expect(disk.includes('ssh_host_ed25519_key.pub')).toBe(false)
+    const list = async (path: string): Promise<string> => (await run({ program: 'debugfs', args: ['-R', `ls -p ${path}`, `${server.diskPath}?offset=${49 * 2 ** 20}`] })).stdout
+    expect(await list('/etc/ssh')).toContain('/sshd_config/')
+    expect(await list('/etc/ssh')).not.toContain('ssh_host')
+    expect(await list('/opt/hello/venv/bin')).toMatch(/\/hello-server\//)
+    expect(await list('/opt/hello/venv/bin')).not.toContain('/pip')
     const cache = join(folder, 'home one', 'cache')
     expect(await readdir(join(cache, 'tmp'))).toEqual([])
     expect(await readdir(join(cache, 'locks'))).toEqual([])

@@ -42,7 +42,9 @@ export const serverRoot: BakeStep<ServerRootContext, void> = {
       await writeFile(join(scratch, 'netrc'), `machine ${new URL(index.url).hostname}\nlogin oauth2accesstoken\npassword ${await index.accessToken()}\n`, { mode: 0o600 })
       await writeFile(join(scratch, 'check.py'), checkScript)
       for (const command of pythonCommands(context))
-        await run(command, { ...options, what: `installing Python packages for ${spec.name}` }).catch((error: unknown) => Promise.reject(explainPip(error, spec, index)))
+        await run(command, { ...options, what: `installing Python packages for ${spec.name}` }).catch(async (error: unknown) =>
+          Promise.reject(await explainPip(error, spec, index)),
+        )
     }
     await placeFiles(context)
     for (const command of finishCommands(context)) await run(command, { ...options, what: `finishing ${spec.name}` })
@@ -127,7 +129,7 @@ if missing:
     sys.exit("KILN-MISSING\\n" + "\\n".join(missing))
 `
 
-function explainPip(error: unknown, spec: ServerImageSpec, index: PrivateIndex): unknown {
+async function explainPip(error: unknown, spec: ServerImageSpec, index: PrivateIndex): Promise<unknown> {
   if (!(error instanceof KilnError) || error.code !== 'E_TOOL_FAILED') return error
   const detail = error.detail ?? ''
   const [, missing] = detail.split('KILN-MISSING\n')
@@ -143,7 +145,7 @@ function explainPip(error: unknown, spec: ServerImageSpec, index: PrivateIndex):
       detail,
       cause: error,
     })
-  if (/401 Client Error|403 Client Error|401 Unauthorized|403 Forbidden/.test(detail))
+  if (/40[13] (Client )?Error/.test(detail) || (await refuses(spec, index)))
     return new KilnError('E_PERMISSION', `the private index ${index.url} refused the token for image ${spec.name}`, {
       hint: 'the baking account needs roles/artifactregistry.reader on the repository',
       detail,
@@ -158,6 +160,15 @@ function explainPip(error: unknown, spec: ServerImageSpec, index: PrivateIndex):
     detail,
     cause: error,
   })
+}
+
+/** True when the index itself says 401 or 403: pip reports a page that it may not read as a package that does not exist. */
+async function refuses(spec: ServerImageSpec, index: PrivateIndex): Promise<boolean> {
+  const authorization = `Basic ${Buffer.from(`oauth2accesstoken:${await index.accessToken()}`).toString('base64')}`
+  const page = new URL(`${spec.wheels[0]?.name ?? ''}/`, index.url.endsWith('/') ? index.url : `${index.url}/`)
+  const answer = await fetch(page, { headers: { authorization }, signal: AbortSignal.timeout(10_000) }).catch(() => undefined)
+  await answer?.body?.cancel()
+  return answer?.status === 401 || answer?.status === 403
 }
 
 /** The image's files and unit, written into the upper layer by this process, which owns what root owns in it. */
