@@ -20,10 +20,30 @@ const disksRead = all('disks', ['get', 'list'])
 const disksWrite = all('disks', ['create', 'delete', 'resize', 'setLabels', 'update', 'use', 'useReadOnly'])
 const instancesRead = all('instances', ['get', 'list', 'getSerialPortOutput', 'getGuestAttributes'])
 const instancesWrite = all('instances', [
-  'attachDisk', 'create', 'delete', 'detachDisk', 'reset', 'setDeletionProtection', 'setLabels', 'setMachineType', 'setMetadata', 'setScheduling', 'setServiceAccount', 'setTags', 'start', 'stop', 'update', 'use',
+  'attachDisk',
+  'create',
+  'delete',
+  'detachDisk',
+  'reset',
+  'setDeletionProtection',
+  'setLabels',
+  'setMachineType',
+  'setMetadata',
+  'setScheduling',
+  'setServiceAccount',
+  'setTags',
+  'start',
+  'stop',
+  'update',
+  'use',
 ])
 const networksRead = ['networks', 'subnetworks', 'firewalls', 'addresses', 'globalAddresses'].flatMap((service) => all(service, ['get', 'list']))
-const networksUse = [...all('networks', ['use', 'useExternalIp']), ...all('subnetworks', ['use', 'useExternalIp']), ...all('addresses', ['use', 'useInternal']), ...all('globalAddresses', ['use'])]
+const networksUse = [
+  ...all('networks', ['use', 'useExternalIp']),
+  ...all('subnetworks', ['use', 'useExternalIp']),
+  ...all('addresses', ['use', 'useInternal']),
+  ...all('globalAddresses', ['use']),
+]
 const networksWrite = [
   ...all('networks', ['create', 'delete', 'update', 'updatePolicy']),
   ...all('subnetworks', ['create', 'delete', 'update']),
@@ -35,7 +55,20 @@ const policies = ['images', 'disks', 'instances'].flatMap((service) => all(servi
 const policiesRead = ['images', 'disks', 'instances'].flatMap((service) => all(service, ['getIamPolicy']))
 const read = [...catalogRead, ...imagesRead, ...disksRead, ...instancesRead, ...networksRead]
 const projectRead = ['resourcemanager.projects.get', 'serviceusage.services.get', 'serviceusage.services.list']
-const everything = [...read, ...operationsDelete, ...imagesUse, ...imagesWrite, ...disksWrite, ...instancesWrite, ...networksUse, ...networksWrite, ...firewallsWrite, ...policies, 'compute.projects.setCommonInstanceMetadata', ...projectRead]
+const everything = [
+  ...read,
+  ...operationsDelete,
+  ...imagesUse,
+  ...imagesWrite,
+  ...disksWrite,
+  ...instancesWrite,
+  ...networksUse,
+  ...networksWrite,
+  ...firewallsWrite,
+  ...policies,
+  'compute.projects.setCommonInstanceMetadata',
+  ...projectRead,
+]
 
 export const computeRoles: readonly RoleDefinition[] = [
   { name: 'roles/compute.admin', title: 'Compute Admin', description: 'Full control of all Compute Engine resources.', permissions: everything },
@@ -43,7 +76,18 @@ export const computeRoles: readonly RoleDefinition[] = [
     name: 'roles/compute.instanceAdmin.v1',
     title: 'Compute Instance Admin (v1)',
     description: 'Full control of Compute Engine instances, disks and images. Read access to networking resources.',
-    permissions: [...read, ...imagesUse, ...imagesWrite, ...disksWrite, ...instancesWrite, ...networksUse, ...policiesRead, ...operationsDelete, 'compute.projects.setCommonInstanceMetadata', ...projectRead],
+    permissions: [
+      ...read,
+      ...imagesUse,
+      ...imagesWrite,
+      ...disksWrite,
+      ...instancesWrite,
+      ...networksUse,
+      ...policiesRead,
+      ...operationsDelete,
+      'compute.projects.setCommonInstanceMetadata',
+      ...projectRead,
+    ],
   },
   {
     name: 'roles/compute.instanceAdmin',
@@ -55,24 +99,85 @@ export const computeRoles: readonly RoleDefinition[] = [
     name: 'roles/compute.networkAdmin',
     title: 'Compute Network Admin',
     description: 'Create, modify and delete networking resources, except for firewall rules and SSL certificates.',
-    permissions: [...catalogRead, ...operationsDelete, ...networksRead, ...networksUse, ...networksWrite, ...all('instances', ['get', 'list', 'getGuestAttributes', 'getSerialPortOutput', 'use']), ...projectRead],
+    permissions: [
+      ...catalogRead,
+      ...operationsDelete,
+      ...networksRead,
+      ...networksUse,
+      ...networksWrite,
+      ...all('instances', ['get', 'list', 'getGuestAttributes', 'getSerialPortOutput', 'use']),
+      ...projectRead,
+    ],
   },
-  { name: 'roles/compute.networkUser', title: 'Compute Network User', description: 'Use of networks, for projects that share one.', permissions: [...all('projects', ['get']), ...all('zones', ['get', 'list']), ...all('regions', ['get', 'list']), ...networksUse, ...networksRead.filter((permission) => !permission.startsWith('compute.firewalls.')), ...projectRead] },
-  { name: 'roles/compute.networkViewer', title: 'Compute Network Viewer', description: 'Read-only access to all networking resources.', permissions: [...catalogRead, ...networksRead, ...all('instances', ['get', 'list', 'getGuestAttributes']), ...projectRead] },
+  {
+    name: 'roles/compute.networkUser',
+    title: 'Compute Network User',
+    description: 'Use of networks, for projects that share one.',
+    permissions: [
+      ...all('projects', ['get']),
+      ...all('zones', ['get', 'list']),
+      ...all('regions', ['get', 'list']),
+      ...networksUse,
+      ...networksRead.filter((permission) => !permission.startsWith('compute.firewalls.')),
+      ...projectRead,
+    ],
+  },
+  {
+    name: 'roles/compute.networkViewer',
+    title: 'Compute Network Viewer',
+    description: 'Read-only access to all networking resources.',
+    permissions: [...catalogRead, ...networksRead, ...all('instances', ['get', 'list', 'getGuestAttributes']), ...projectRead],
+  },
   {
     name: 'roles/compute.securityAdmin',
     title: 'Compute Security Admin',
     description: 'Create, modify and delete firewall rules and SSL certificates.',
-    permissions: [...catalogRead, ...firewallsWrite, ...all('firewalls', ['get', 'list']), ...all('networks', ['get', 'list', 'updatePolicy']), ...all('subnetworks', ['get', 'list']), ...all('instances', ['get', 'list', 'setServiceAccount']), ...projectRead],
+    permissions: [
+      ...catalogRead,
+      ...firewallsWrite,
+      ...all('firewalls', ['get', 'list']),
+      ...all('networks', ['get', 'list', 'updatePolicy']),
+      ...all('subnetworks', ['get', 'list']),
+      ...all('instances', ['get', 'list', 'setServiceAccount']),
+      ...projectRead,
+    ],
   },
   { name: 'roles/compute.imageUser', title: 'Compute Image User', description: 'List and read images, and use them.', permissions: [...imagesRead, ...imagesUse, ...projectRead] },
   {
     name: 'roles/compute.storageAdmin',
     title: 'Compute Storage Admin',
     description: 'Create, modify and delete disks, images and snapshots.',
-    permissions: [...catalogRead, ...imagesRead, ...imagesUse, ...imagesWrite, ...disksRead, ...disksWrite, ...['images', 'disks'].flatMap((service) => all(service, policyVerbs)), ...projectRead],
+    permissions: [
+      ...catalogRead,
+      ...imagesRead,
+      ...imagesUse,
+      ...imagesWrite,
+      ...disksRead,
+      ...disksWrite,
+      ...['images', 'disks'].flatMap((service) => all(service, policyVerbs)),
+      ...projectRead,
+    ],
   },
-  { name: 'roles/compute.publicIpAdmin', title: 'Compute Public IP Admin', description: 'Full control of public IP address management.', permissions: [...all('addresses', ['create', 'delete', 'get', 'list', 'setLabels', 'use']), ...all('globalAddresses', ['create', 'delete', 'get', 'list', 'setLabels', 'use']), ...projectRead] },
-  { name: 'roles/compute.osLogin', title: 'Compute OS Login', description: 'Log in to a Compute Engine instance as a standard user.', permissions: [...all('instances', ['get', 'list', 'osLogin']), 'compute.projects.get', ...projectRead] },
-  { name: 'roles/compute.viewer', title: 'Compute Viewer', description: 'Read-only access to Compute Engine resources, without reading the data stored on them.', permissions: [...read, ...policiesRead, ...projectRead] },
+  {
+    name: 'roles/compute.publicIpAdmin',
+    title: 'Compute Public IP Admin',
+    description: 'Full control of public IP address management.',
+    permissions: [
+      ...all('addresses', ['create', 'delete', 'get', 'list', 'setLabels', 'use']),
+      ...all('globalAddresses', ['create', 'delete', 'get', 'list', 'setLabels', 'use']),
+      ...projectRead,
+    ],
+  },
+  {
+    name: 'roles/compute.osLogin',
+    title: 'Compute OS Login',
+    description: 'Log in to a Compute Engine instance as a standard user.',
+    permissions: [...all('instances', ['get', 'list', 'osLogin']), 'compute.projects.get', ...projectRead],
+  },
+  {
+    name: 'roles/compute.viewer',
+    title: 'Compute Viewer',
+    description: 'Read-only access to Compute Engine resources, without reading the data stored on them.',
+    permissions: [...read, ...policiesRead, ...projectRead],
+  },
 ]

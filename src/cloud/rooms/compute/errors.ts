@@ -15,7 +15,9 @@ export function resourceExists(reference: Named): ApiError {
 }
 
 export function resourceInUse(reference: Named, by: string): ApiError {
-  return new ApiError('INVALID_ARGUMENT', `The ${singular(reference.collection)} resource '${resourcePath(reference)}' is already being used by '${by}'`, { reason: 'resourceInUseByAnotherResource' })
+  return new ApiError('INVALID_ARGUMENT', `The ${singular(reference.collection)} resource '${resourcePath(reference)}' is already being used by '${by}'`, {
+    reason: 'resourceInUseByAnotherResource',
+  })
 }
 
 export function resourceNotReady(reference: Named, why: string): ApiError {
@@ -28,7 +30,9 @@ export function poolExhausted(zone: string, why: string): ApiError {
 }
 
 export function fingerprintMismatch(what: string): ApiError {
-  return new ApiError('CONDITION_NOT_MET', `${what} fingerprint either invalid or resource has changed since it was read. Read it again and repeat the change.`, { reason: 'conditionNotMet' })
+  return new ApiError('CONDITION_NOT_MET', `${what} fingerprint either invalid or resource has changed since it was read. Read it again and repeat the change.`, {
+    reason: 'conditionNotMet',
+  })
 }
 
 /** `images` -> `image`. */

@@ -21,18 +21,33 @@ test('every form in which clients write a link names the same thing', () => {
 
 test('families, and zones as things of their own', () => {
   const images = { projectId: 'me', scope: 'global', collection: 'images' }
-  expect(parseLink('https://compute.googleapis.com/compute/v1/projects/p/global/images/family/f', images)).toEqual({ projectId: 'p', scope: 'global', collection: 'images', name: 'f', isFamily: true })
+  expect(parseLink('https://compute.googleapis.com/compute/v1/projects/p/global/images/family/f', images)).toEqual({
+    projectId: 'p',
+    scope: 'global',
+    collection: 'images',
+    name: 'f',
+    isFamily: true,
+  })
   expect(parseLink('global/images/family/f', images)).toMatchObject({ projectId: 'me', name: 'f', isFamily: true })
   expect(parseLink('family/f', images)).toMatchObject({ name: 'f', isFamily: true })
   expect(parseLink('projects/p/zones/z', { projectId: 'me', scope: 'global', collection: 'zones' })).toMatchObject({ projectId: 'p', collection: 'zones', name: 'z' })
 })
 
 test('links to something else are refused', () => {
-  for (const link of ['', 'projects/p/zones/z/instances/i', 'projects/p/zones/z/disks/d/extra', 'projects//zones/z/disks/d', 'disks/d\n']) expect(() => parseLink(link, defaults), link).toThrow('malformed')
+  for (const link of ['', 'projects/p/zones/z/instances/i', 'projects/p/zones/z/disks/d/extra', 'projects//zones/z/disks/d', 'disks/d\n'])
+    expect(() => parseLink(link, defaults), link).toThrow('malformed')
 })
 
 test('objects in every form of their URL', () => {
-  const forms = ['gs://b/dir/o.tar.gz', 'https://storage.googleapis.com/b/dir/o.tar.gz', 'https://storage.googleapis.com/storage/v1/b/b/o/dir/o.tar.gz', 'https://storage.googleapis.com/storage/v1/b/b/o/dir%2Fo.tar.gz', 'https://www.googleapis.com/storage/v1/b/b/o/dir%2Fo.tar.gz', 'http://127.0.0.1:4000/storage.googleapis.com/b/dir/o.tar.gz', 'https://b.storage.googleapis.com/dir/o.tar.gz']
+  const forms = [
+    'gs://b/dir/o.tar.gz',
+    'https://storage.googleapis.com/b/dir/o.tar.gz',
+    'https://storage.googleapis.com/storage/v1/b/b/o/dir/o.tar.gz',
+    'https://storage.googleapis.com/storage/v1/b/b/o/dir%2Fo.tar.gz',
+    'https://www.googleapis.com/storage/v1/b/b/o/dir%2Fo.tar.gz',
+    'http://127.0.0.1:4000/storage.googleapis.com/b/dir/o.tar.gz',
+    'https://b.storage.googleapis.com/dir/o.tar.gz',
+  ]
   for (const form of forms) expect(parseObjectUrl(form), form).toEqual({ bucket: 'b', object: 'dir/o.tar.gz' })
   for (const form of ['http://evil.example.com/b/o', 'b/o', 'gs://b', '']) expect(parseObjectUrl(form), form).toBeUndefined()
 })

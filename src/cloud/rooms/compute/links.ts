@@ -29,7 +29,10 @@ const API_PREFIX = /^(?:https?:\/\/[^/]+\/(?:[^/]*\.googleapis\.com\/)?)?\/?(?:c
  * @throws ApiError 400 when it has another shape, or names another collection than the one expected.
  */
 export function parseLink(link: string, defaults: LinkDefaults): Reference {
-  const segments = link.replace(API_PREFIX, '').split('/').filter((segment) => segment !== '')
+  const segments = link
+    .replace(API_PREFIX, '')
+    .split('/')
+    .filter((segment) => segment !== '')
   let projectId = defaults.projectId
   if (segments[0] === 'projects') {
     projectId = segments[1] ?? ''

@@ -16,13 +16,41 @@ const LONG_AGO = '1969-12-31T16:00:00.000-08:00'
 export function catalogRoutes(kit: RouteKit): readonly AnyRoute[] {
   function zone(projectId: string, name: string): object {
     const region = regionOfZone(name)
-    return { kind: 'compute#zone', id: stableId(name), creationTimestamp: LONG_AGO, name, description: name, status: 'UP', region: linkTo(`projects/${projectId}/regions/${region}`), selfLink: linkTo(`projects/${projectId}/zones/${name}`), availableCpuPlatforms: ['Intel Broadwell'], supportsPzs: false }
+    return {
+      kind: 'compute#zone',
+      id: stableId(name),
+      creationTimestamp: LONG_AGO,
+      name,
+      description: name,
+      status: 'UP',
+      region: linkTo(`projects/${projectId}/regions/${region}`),
+      selfLink: linkTo(`projects/${projectId}/zones/${name}`),
+      availableCpuPlatforms: ['Intel Broadwell'],
+      supportsPzs: false,
+    }
   }
 
   function region(projectId: string, name: string): object {
     const own = [...zones].filter(([, of]) => of === name).map(([each]) => linkTo(`projects/${projectId}/zones/${each}`))
-    const quotas = [{ metric: 'CPUS', limit: 72, usage: 0 }, { metric: 'IN_USE_ADDRESSES', limit: 69, usage: 0 }, { metric: 'INSTANCES', limit: 720, usage: 0 }, { metric: 'SSD_TOTAL_GB', limit: 40_960, usage: 0 }, { metric: 'DISKS_TOTAL_GB', limit: 102_400, usage: 0 }]
-    return { kind: 'compute#region', id: stableId(name), creationTimestamp: LONG_AGO, name, description: name, status: 'UP', zones: own, quotas, selfLink: linkTo(`projects/${projectId}/regions/${name}`), supportsPzs: false }
+    const quotas = [
+      { metric: 'CPUS', limit: 72, usage: 0 },
+      { metric: 'IN_USE_ADDRESSES', limit: 69, usage: 0 },
+      { metric: 'INSTANCES', limit: 720, usage: 0 },
+      { metric: 'SSD_TOTAL_GB', limit: 40_960, usage: 0 },
+      { metric: 'DISKS_TOTAL_GB', limit: 102_400, usage: 0 },
+    ]
+    return {
+      kind: 'compute#region',
+      id: stableId(name),
+      creationTimestamp: LONG_AGO,
+      name,
+      description: name,
+      status: 'UP',
+      zones: own,
+      quotas,
+      selfLink: linkTo(`projects/${projectId}/regions/${name}`),
+      supportsPzs: false,
+    }
   }
 
   function machineType(projectId: string, inZone: string, name: string): object {
@@ -30,7 +58,22 @@ export function catalogRoutes(kit: RouteKit): readonly AnyRoute[] {
     const type = machineTypes.get(name)
     if (type === undefined) throw resourceNotFound(key)
     const { guestCpus, memoryMb, isSharedCpu, description } = type
-    return { kind: 'compute#machineType', id: stableId(name), creationTimestamp: LONG_AGO, name, description, guestCpus, memoryMb, imageSpaceGb: 0, maximumPersistentDisks: 128, maximumPersistentDisksSizeGb: '263168', zone: inZone, selfLink: selfLink(key), isSharedCpu, architecture: 'X86_64' }
+    return {
+      kind: 'compute#machineType',
+      id: stableId(name),
+      creationTimestamp: LONG_AGO,
+      name,
+      description,
+      guestCpus,
+      memoryMb,
+      imageSpaceGb: 0,
+      maximumPersistentDisks: 128,
+      maximumPersistentDisksSizeGb: '263168',
+      zone: inZone,
+      selfLink: selfLink(key),
+      isSharedCpu,
+      architecture: 'X86_64',
+    }
   }
 
   function diskType(projectId: string, inZone: string, name: string): object {
@@ -61,10 +104,21 @@ export function catalogRoutes(kit: RouteKit): readonly AnyRoute[] {
       permission: 'compute.zones.list',
       handler(request) {
         const projectId = kit.projectId(request)
-        return toList('zoneList', `projects/${projectId}/zones`, [...zones.keys()].map((name) => zone(projectId, name)), listQuery(request))
+        return toList(
+          'zoneList',
+          `projects/${projectId}/zones`,
+          [...zones.keys()].map((name) => zone(projectId, name)),
+          listQuery(request),
+        )
       },
     },
-    { id: 'compute.zones.get', method: 'GET', path: ZONE, permission: 'compute.zones.get', handler: (request) => zone(kit.projectId(request), requireZone(kit.projectId(request), request.params['zone'] ?? '')) },
+    {
+      id: 'compute.zones.get',
+      method: 'GET',
+      path: ZONE,
+      permission: 'compute.zones.get',
+      handler: (request) => zone(kit.projectId(request), requireZone(kit.projectId(request), request.params['zone'] ?? '')),
+    },
     {
       id: 'compute.regions.list',
       method: 'GET',
@@ -72,10 +126,21 @@ export function catalogRoutes(kit: RouteKit): readonly AnyRoute[] {
       permission: 'compute.regions.list',
       handler(request) {
         const projectId = kit.projectId(request)
-        return toList('regionList', `projects/${projectId}/regions`, Object.keys(regions).map((name) => region(projectId, name)), listQuery(request))
+        return toList(
+          'regionList',
+          `projects/${projectId}/regions`,
+          Object.keys(regions).map((name) => region(projectId, name)),
+          listQuery(request),
+        )
       },
     },
-    { id: 'compute.regions.get', method: 'GET', path: REGION, permission: 'compute.regions.get', handler: (request) => region(kit.projectId(request), requireRegion(kit.projectId(request), request.params['region'] ?? '')) },
+    {
+      id: 'compute.regions.get',
+      method: 'GET',
+      path: REGION,
+      permission: 'compute.regions.get',
+      handler: (request) => region(kit.projectId(request), requireRegion(kit.projectId(request), request.params['region'] ?? '')),
+    },
     {
       id: 'compute.machineTypes.list',
       method: 'GET',
@@ -84,10 +149,21 @@ export function catalogRoutes(kit: RouteKit): readonly AnyRoute[] {
       handler(request) {
         const projectId = kit.projectId(request)
         const inZone = request.params['zone'] ?? ''
-        return toList('machineTypeList', `projects/${projectId}/zones/${inZone}/machineTypes`, [...machineTypes.keys()].map((name) => machineType(projectId, inZone, name)), listQuery(request))
+        return toList(
+          'machineTypeList',
+          `projects/${projectId}/zones/${inZone}/machineTypes`,
+          [...machineTypes.keys()].map((name) => machineType(projectId, inZone, name)),
+          listQuery(request),
+        )
       },
     },
-    { id: 'compute.machineTypes.get', method: 'GET', path: `${ZONE}/machineTypes/:machineType`, permission: 'compute.machineTypes.get', handler: (request) => machineType(kit.projectId(request), request.params['zone'] ?? '', request.params['machineType'] ?? '') },
+    {
+      id: 'compute.machineTypes.get',
+      method: 'GET',
+      path: `${ZONE}/machineTypes/:machineType`,
+      permission: 'compute.machineTypes.get',
+      handler: (request) => machineType(kit.projectId(request), request.params['zone'] ?? '', request.params['machineType'] ?? ''),
+    },
     {
       id: 'compute.machineTypes.aggregatedList',
       method: 'GET',
@@ -95,7 +171,13 @@ export function catalogRoutes(kit: RouteKit): readonly AnyRoute[] {
       permission: 'compute.machineTypes.list',
       handler(request) {
         const projectId = kit.projectId(request)
-        return toAggregatedList('machineTypeAggregatedList', `projects/${projectId}/aggregated/machineTypes`, 'machineTypes', inZones(projectId, (inZone) => [...machineTypes.keys()].map((name) => machineType(projectId, inZone, name))), listQuery(request))
+        return toAggregatedList(
+          'machineTypeAggregatedList',
+          `projects/${projectId}/aggregated/machineTypes`,
+          'machineTypes',
+          inZones(projectId, (inZone) => [...machineTypes.keys()].map((name) => machineType(projectId, inZone, name))),
+          listQuery(request),
+        )
       },
     },
     {
@@ -106,10 +188,21 @@ export function catalogRoutes(kit: RouteKit): readonly AnyRoute[] {
       handler(request) {
         const projectId = kit.projectId(request)
         const inZone = request.params['zone'] ?? ''
-        return toList('diskTypeList', `projects/${projectId}/zones/${inZone}/diskTypes`, [...diskTypes.keys()].map((name) => diskType(projectId, inZone, name)), listQuery(request))
+        return toList(
+          'diskTypeList',
+          `projects/${projectId}/zones/${inZone}/diskTypes`,
+          [...diskTypes.keys()].map((name) => diskType(projectId, inZone, name)),
+          listQuery(request),
+        )
       },
     },
-    { id: 'compute.diskTypes.get', method: 'GET', path: `${ZONE}/diskTypes/:diskType`, permission: 'compute.diskTypes.get', handler: (request) => diskType(kit.projectId(request), request.params['zone'] ?? '', request.params['diskType'] ?? '') },
+    {
+      id: 'compute.diskTypes.get',
+      method: 'GET',
+      path: `${ZONE}/diskTypes/:diskType`,
+      permission: 'compute.diskTypes.get',
+      handler: (request) => diskType(kit.projectId(request), request.params['zone'] ?? '', request.params['diskType'] ?? ''),
+    },
   ]
 }
 

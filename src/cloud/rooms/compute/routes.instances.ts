@@ -24,7 +24,12 @@ export function instanceRoutes(kit: RouteKit): readonly AnyRoute[] {
   }
 
   /** `POST …/instances/X/VERB`, which starts an operation. */
-  function verb<Body>(name: string, permission: string, body: ZodType<Body> | undefined, work: (by: Caller, instance: Instance, body: Body, request: RouteRequest) => Operation): AnyRoute {
+  function verb<Body>(
+    name: string,
+    permission: string,
+    body: ZodType<Body> | undefined,
+    work: (by: Caller, instance: Instance, body: Body, request: RouteRequest) => Operation,
+  ): AnyRoute {
     return {
       id: `compute.instances.${name}`,
       method: 'POST',
@@ -45,10 +50,29 @@ export function instanceRoutes(kit: RouteKit): readonly AnyRoute[] {
       body: InstanceBody,
       handler: (request) => answer(instances.insert(caller(request), projectId(request), request.params['zone'] ?? '', request.body)),
     },
-    { id: 'compute.instances.list', method: 'GET', path: INSTANCES, permission: 'compute.instances.list', handler: (request) => kit.list(request, 'instanceList', 'instances', scopeOf(request)) },
-    { id: 'compute.instances.aggregatedList', method: 'GET', path: `${PROJECT}/aggregated/instances`, permission: 'compute.instances.list', handler: (request) => kit.aggregate(request, 'instanceAggregatedList', 'instances') },
+    {
+      id: 'compute.instances.list',
+      method: 'GET',
+      path: INSTANCES,
+      permission: 'compute.instances.list',
+      handler: (request) => kit.list(request, 'instanceList', 'instances', scopeOf(request)),
+    },
+    {
+      id: 'compute.instances.aggregatedList',
+      method: 'GET',
+      path: `${PROJECT}/aggregated/instances`,
+      permission: 'compute.instances.list',
+      handler: (request) => kit.aggregate(request, 'instanceAggregatedList', 'instances'),
+    },
     { id: 'compute.instances.get', method: 'GET', path: INSTANCE, permission: 'compute.instances.get', target, handler: (request) => find(request).record },
-    { id: 'compute.instances.delete', method: 'DELETE', path: INSTANCE, permission: 'compute.instances.delete', target, handler: (request) => answer(instances.remove(caller(request), find(request))) },
+    {
+      id: 'compute.instances.delete',
+      method: 'DELETE',
+      path: INSTANCE,
+      permission: 'compute.instances.delete',
+      target,
+      handler: (request) => answer(instances.remove(caller(request), find(request))),
+    },
     verb('start', 'start', undefined, (by, instance) => instances.start(by, instance)),
     verb('stop', 'stop', undefined, (by, instance) => instances.stop(by, instance)),
     verb('reset', 'reset', undefined, (by, instance) => instances.reset(by, instance)),
@@ -57,7 +81,9 @@ export function instanceRoutes(kit: RouteKit): readonly AnyRoute[] {
     verb('setTags', 'setTags', TagsBody, (by, instance, body) => changes.setTags(by, instance, body)),
     verb('setServiceAccount', 'setServiceAccount', ServiceAccountBody, (by, instance, body) => changes.setServiceAccount(by, instance, body)),
     verb('setMachineType', 'setMachineType', SetMachineTypeBody, (by, instance, body) => changes.setMachineType(by, instance, body.machineType)),
-    verb('setDeletionProtection', 'setDeletionProtection', undefined, (by, instance, _body, request) => changes.setDeletionProtection(by, instance, request.query['deletionProtection'] !== 'false')),
+    verb('setDeletionProtection', 'setDeletionProtection', undefined, (by, instance, _body, request) =>
+      changes.setDeletionProtection(by, instance, request.query['deletionProtection'] !== 'false'),
+    ),
     verb('attachDisk', 'attachDisk', AttachDiskBody, (by, instance, body) => changes.attachDisk(by, instance, body)),
     verb('detachDisk', 'detachDisk', undefined, (by, instance, _body, request) => changes.detachDisk(by, instance, request.query['deviceName'] ?? '')),
     {
@@ -76,7 +102,14 @@ export function instanceRoutes(kit: RouteKit): readonly AnyRoute[] {
         return port === '1' ? instances.serial(instance, Number(start)) : { kind: 'compute#serialPortOutput', contents: '', start: '0', next: '0' }
       },
     },
-    { id: 'compute.instances.getGuestAttributes', method: 'GET', path: `${INSTANCE}/getGuestAttributes`, permission: 'compute.instances.getGuestAttributes', target, handler: (request) => instances.guestAttributes(find(request), request.query['queryPath'] ?? request.query['variableKey']) },
+    {
+      id: 'compute.instances.getGuestAttributes',
+      method: 'GET',
+      path: `${INSTANCE}/getGuestAttributes`,
+      permission: 'compute.instances.getGuestAttributes',
+      target,
+      handler: (request) => instances.guestAttributes(find(request), request.query['queryPath'] ?? request.query['variableKey']),
+    },
     ...policyRoutes(kit, 'instances', INSTANCE, target, (request) => resourcePath(find(request))),
   ]
 }

@@ -14,31 +14,162 @@ export function networkRoutes(kit: RouteKit): readonly AnyRoute[] {
   const firewall = on('firewalls', 'firewall')
 
   return [
-    { id: 'compute.networks.insert', method: 'POST', path: `${GLOBAL}/networks`, permission: 'compute.networks.create', body: NetworkBody, handler: (request) => answer(networks.insert(caller(request), projectId(request), request.body)) },
-    { id: 'compute.networks.list', method: 'GET', path: `${GLOBAL}/networks`, permission: 'compute.networks.list', handler: (request) => kit.list(request, 'networkList', 'networks', 'global') },
-    { id: 'compute.networks.get', method: 'GET', path: `${GLOBAL}/networks/:network`, permission: 'compute.networks.get', target: network, handler: (request) => networks.get(projectId(request), name(request, 'network')).record },
-    { id: 'compute.networks.patch', method: 'PATCH', path: `${GLOBAL}/networks/:network`, permission: 'compute.networks.update', target: network, body: NetworkBody, handler: (request) => answer(networks.patch(caller(request), projectId(request), name(request, 'network'), request.body)) },
-    { id: 'compute.networks.delete', method: 'DELETE', path: `${GLOBAL}/networks/:network`, permission: 'compute.networks.delete', target: network, handler: (request) => answer(networks.remove(caller(request), projectId(request), name(request, 'network'))) },
+    {
+      id: 'compute.networks.insert',
+      method: 'POST',
+      path: `${GLOBAL}/networks`,
+      permission: 'compute.networks.create',
+      body: NetworkBody,
+      handler: (request) => answer(networks.insert(caller(request), projectId(request), request.body)),
+    },
+    {
+      id: 'compute.networks.list',
+      method: 'GET',
+      path: `${GLOBAL}/networks`,
+      permission: 'compute.networks.list',
+      handler: (request) => kit.list(request, 'networkList', 'networks', 'global'),
+    },
+    {
+      id: 'compute.networks.get',
+      method: 'GET',
+      path: `${GLOBAL}/networks/:network`,
+      permission: 'compute.networks.get',
+      target: network,
+      handler: (request) => networks.get(projectId(request), name(request, 'network')).record,
+    },
+    {
+      id: 'compute.networks.patch',
+      method: 'PATCH',
+      path: `${GLOBAL}/networks/:network`,
+      permission: 'compute.networks.update',
+      target: network,
+      body: NetworkBody,
+      handler: (request) => answer(networks.patch(caller(request), projectId(request), name(request, 'network'), request.body)),
+    },
+    {
+      id: 'compute.networks.delete',
+      method: 'DELETE',
+      path: `${GLOBAL}/networks/:network`,
+      permission: 'compute.networks.delete',
+      target: network,
+      handler: (request) => answer(networks.remove(caller(request), projectId(request), name(request, 'network'))),
+    },
 
-    { id: 'compute.subnetworks.insert', method: 'POST', path: `${REGION}/subnetworks`, permission: 'compute.subnetworks.create', body: SubnetworkBody, handler: (request) => answer(networks.insertSubnetwork(caller(request), projectId(request), name(request, 'region'), request.body)) },
-    { id: 'compute.subnetworks.list', method: 'GET', path: `${REGION}/subnetworks`, permission: 'compute.subnetworks.list', handler: (request) => kit.list(request, 'subnetworkList', 'subnetworks', scopeOf(request)) },
-    { id: 'compute.subnetworks.aggregatedList', method: 'GET', path: `${PROJECT}/aggregated/subnetworks`, permission: 'compute.subnetworks.list', handler: (request) => kit.aggregate(request, 'subnetworkAggregatedList', 'subnetworks') },
-    { id: 'compute.subnetworks.get', method: 'GET', path: `${REGION}/subnetworks/:subnetwork`, permission: 'compute.subnetworks.get', target: subnetwork, handler: (request) => networks.getSubnetwork(projectId(request), name(request, 'region'), name(request, 'subnetwork')).record },
-    { id: 'compute.subnetworks.patch', method: 'PATCH', path: `${REGION}/subnetworks/:subnetwork`, permission: 'compute.subnetworks.update', target: subnetwork, body: SubnetworkBody, handler: (request) => answer(networks.patchSubnetwork(caller(request), projectId(request), name(request, 'region'), name(request, 'subnetwork'), request.body)) },
-    { id: 'compute.subnetworks.delete', method: 'DELETE', path: `${REGION}/subnetworks/:subnetwork`, permission: 'compute.subnetworks.delete', target: subnetwork, handler: (request) => answer(networks.removeSubnetwork(caller(request), projectId(request), name(request, 'region'), name(request, 'subnetwork'))) },
+    {
+      id: 'compute.subnetworks.insert',
+      method: 'POST',
+      path: `${REGION}/subnetworks`,
+      permission: 'compute.subnetworks.create',
+      body: SubnetworkBody,
+      handler: (request) => answer(networks.insertSubnetwork(caller(request), projectId(request), name(request, 'region'), request.body)),
+    },
+    {
+      id: 'compute.subnetworks.list',
+      method: 'GET',
+      path: `${REGION}/subnetworks`,
+      permission: 'compute.subnetworks.list',
+      handler: (request) => kit.list(request, 'subnetworkList', 'subnetworks', scopeOf(request)),
+    },
+    {
+      id: 'compute.subnetworks.aggregatedList',
+      method: 'GET',
+      path: `${PROJECT}/aggregated/subnetworks`,
+      permission: 'compute.subnetworks.list',
+      handler: (request) => kit.aggregate(request, 'subnetworkAggregatedList', 'subnetworks'),
+    },
+    {
+      id: 'compute.subnetworks.get',
+      method: 'GET',
+      path: `${REGION}/subnetworks/:subnetwork`,
+      permission: 'compute.subnetworks.get',
+      target: subnetwork,
+      handler: (request) => networks.getSubnetwork(projectId(request), name(request, 'region'), name(request, 'subnetwork')).record,
+    },
+    {
+      id: 'compute.subnetworks.patch',
+      method: 'PATCH',
+      path: `${REGION}/subnetworks/:subnetwork`,
+      permission: 'compute.subnetworks.update',
+      target: subnetwork,
+      body: SubnetworkBody,
+      handler: (request) => answer(networks.patchSubnetwork(caller(request), projectId(request), name(request, 'region'), name(request, 'subnetwork'), request.body)),
+    },
+    {
+      id: 'compute.subnetworks.delete',
+      method: 'DELETE',
+      path: `${REGION}/subnetworks/:subnetwork`,
+      permission: 'compute.subnetworks.delete',
+      target: subnetwork,
+      handler: (request) => answer(networks.removeSubnetwork(caller(request), projectId(request), name(request, 'region'), name(request, 'subnetwork'))),
+    },
 
-    { id: 'compute.firewalls.insert', method: 'POST', path: `${GLOBAL}/firewalls`, permission: 'compute.firewalls.create', body: FirewallBody, handler: (request) => answer(firewalls.insert(caller(request), projectId(request), request.body)) },
-    { id: 'compute.firewalls.list', method: 'GET', path: `${GLOBAL}/firewalls`, permission: 'compute.firewalls.list', handler: (request) => kit.list(request, 'firewallList', 'firewalls', 'global') },
-    { id: 'compute.firewalls.get', method: 'GET', path: `${GLOBAL}/firewalls/:firewall`, permission: 'compute.firewalls.get', target: firewall, handler: (request) => firewalls.get(projectId(request), name(request, 'firewall')).record },
-    { id: 'compute.firewalls.patch', method: 'PATCH', path: `${GLOBAL}/firewalls/:firewall`, permission: 'compute.firewalls.update', target: firewall, body: FirewallBody, handler: (request) => answer(firewalls.change(caller(request), projectId(request), name(request, 'firewall'), request.body, false)) },
-    { id: 'compute.firewalls.update', method: 'PUT', path: `${GLOBAL}/firewalls/:firewall`, permission: 'compute.firewalls.update', target: firewall, body: FirewallBody, handler: (request) => answer(firewalls.change(caller(request), projectId(request), name(request, 'firewall'), request.body, true)) },
-    { id: 'compute.firewalls.delete', method: 'DELETE', path: `${GLOBAL}/firewalls/:firewall`, permission: 'compute.firewalls.delete', target: firewall, handler: (request) => answer(firewalls.remove(caller(request), projectId(request), name(request, 'firewall'))) },
+    {
+      id: 'compute.firewalls.insert',
+      method: 'POST',
+      path: `${GLOBAL}/firewalls`,
+      permission: 'compute.firewalls.create',
+      body: FirewallBody,
+      handler: (request) => answer(firewalls.insert(caller(request), projectId(request), request.body)),
+    },
+    {
+      id: 'compute.firewalls.list',
+      method: 'GET',
+      path: `${GLOBAL}/firewalls`,
+      permission: 'compute.firewalls.list',
+      handler: (request) => kit.list(request, 'firewallList', 'firewalls', 'global'),
+    },
+    {
+      id: 'compute.firewalls.get',
+      method: 'GET',
+      path: `${GLOBAL}/firewalls/:firewall`,
+      permission: 'compute.firewalls.get',
+      target: firewall,
+      handler: (request) => firewalls.get(projectId(request), name(request, 'firewall')).record,
+    },
+    {
+      id: 'compute.firewalls.patch',
+      method: 'PATCH',
+      path: `${GLOBAL}/firewalls/:firewall`,
+      permission: 'compute.firewalls.update',
+      target: firewall,
+      body: FirewallBody,
+      handler: (request) => answer(firewalls.change(caller(request), projectId(request), name(request, 'firewall'), request.body, false)),
+    },
+    {
+      id: 'compute.firewalls.update',
+      method: 'PUT',
+      path: `${GLOBAL}/firewalls/:firewall`,
+      permission: 'compute.firewalls.update',
+      target: firewall,
+      body: FirewallBody,
+      handler: (request) => answer(firewalls.change(caller(request), projectId(request), name(request, 'firewall'), request.body, true)),
+    },
+    {
+      id: 'compute.firewalls.delete',
+      method: 'DELETE',
+      path: `${GLOBAL}/firewalls/:firewall`,
+      permission: 'compute.firewalls.delete',
+      target: firewall,
+      handler: (request) => answer(firewalls.remove(caller(request), projectId(request), name(request, 'firewall'))),
+    },
 
     ...addressRoutes(kit, REGION, 'addresses'),
     ...addressRoutes(kit, GLOBAL, 'globalAddresses'),
-    { id: 'compute.addresses.aggregatedList', method: 'GET', path: `${PROJECT}/aggregated/addresses`, permission: 'compute.addresses.list', handler: (request) => kit.aggregate(request, 'addressAggregatedList', 'addresses') },
+    {
+      id: 'compute.addresses.aggregatedList',
+      method: 'GET',
+      path: `${PROJECT}/aggregated/addresses`,
+      permission: 'compute.addresses.list',
+      handler: (request) => kit.aggregate(request, 'addressAggregatedList', 'addresses'),
+    },
 
-    { id: 'compute.routes.list', method: 'GET', path: `${GLOBAL}/routes`, permission: 'compute.routes.list', handler: (request) => toList('routeList', `projects/${projectId(request)}/global/routes`, systemRoutes(kit, projectId(request)), { ...request.query }) },
+    {
+      id: 'compute.routes.list',
+      method: 'GET',
+      path: `${GLOBAL}/routes`,
+      permission: 'compute.routes.list',
+      handler: (request) => toList('routeList', `projects/${projectId(request)}/global/routes`, systemRoutes(kit, projectId(request)), { ...request.query }),
+    },
   ]
 }
 
@@ -46,11 +177,46 @@ function addressRoutes({ addresses, caller, projectId, answer, on, list }: Route
   const target = on('addresses', 'address')
   const name = (request: RouteRequest): string => request.params['address'] ?? ''
   return [
-    { id: `compute.${service}.insert`, method: 'POST', path: `${path}/addresses`, permission: `compute.${service}.create`, body: AddressBody, handler: (request) => answer(addresses.insert(caller(request), projectId(request), scopeOf(request), request.body)) },
-    { id: `compute.${service}.list`, method: 'GET', path: `${path}/addresses`, permission: `compute.${service}.list`, handler: (request) => list(request, 'addressList', 'addresses', scopeOf(request)) },
-    { id: `compute.${service}.get`, method: 'GET', path: `${path}/addresses/:address`, permission: `compute.${service}.get`, target, handler: (request) => addresses.get(projectId(request), scopeOf(request), name(request)).record },
-    { id: `compute.${service}.delete`, method: 'DELETE', path: `${path}/addresses/:address`, permission: `compute.${service}.delete`, target, handler: (request) => answer(addresses.remove(caller(request), projectId(request), scopeOf(request), name(request))) },
-    { id: `compute.${service}.setLabels`, method: 'POST', path: `${path}/addresses/:address/setLabels`, permission: `compute.${service}.setLabels`, target, body: LabelsBody, handler: (request) => answer(addresses.setLabels(caller(request), projectId(request), scopeOf(request), name(request), request.body)) },
+    {
+      id: `compute.${service}.insert`,
+      method: 'POST',
+      path: `${path}/addresses`,
+      permission: `compute.${service}.create`,
+      body: AddressBody,
+      handler: (request) => answer(addresses.insert(caller(request), projectId(request), scopeOf(request), request.body)),
+    },
+    {
+      id: `compute.${service}.list`,
+      method: 'GET',
+      path: `${path}/addresses`,
+      permission: `compute.${service}.list`,
+      handler: (request) => list(request, 'addressList', 'addresses', scopeOf(request)),
+    },
+    {
+      id: `compute.${service}.get`,
+      method: 'GET',
+      path: `${path}/addresses/:address`,
+      permission: `compute.${service}.get`,
+      target,
+      handler: (request) => addresses.get(projectId(request), scopeOf(request), name(request)).record,
+    },
+    {
+      id: `compute.${service}.delete`,
+      method: 'DELETE',
+      path: `${path}/addresses/:address`,
+      permission: `compute.${service}.delete`,
+      target,
+      handler: (request) => answer(addresses.remove(caller(request), projectId(request), scopeOf(request), name(request))),
+    },
+    {
+      id: `compute.${service}.setLabels`,
+      method: 'POST',
+      path: `${path}/addresses/:address/setLabels`,
+      permission: `compute.${service}.setLabels`,
+      target,
+      body: LabelsBody,
+      handler: (request) => answer(addresses.setLabels(caller(request), projectId(request), scopeOf(request), name(request), request.body)),
+    },
   ]
 }
 
@@ -60,11 +226,33 @@ function systemRoutes({ compute }: RouteKit, projectId: string): object[] {
     const record = subnetwork.record as { network?: string; ipCidrRange?: string; creationTimestamp?: string }
     return routeTo(projectId, subnetwork.id, record.network ?? '', record.ipCidrRange ?? '', 0, { nextHopNetwork: record.network }, record.creationTimestamp)
   })
-  const outward = compute.store.list('networks', projectId).map((network) => routeTo(projectId, network.id, selfLink(network), '0.0.0.0/0', 1000, { nextHopGateway: linkTo(`projects/${projectId}/global/gateways/default-internet-gateway`) }, (network.record as { creationTimestamp?: string }).creationTimestamp))
+  const outward = compute.store
+    .list('networks', projectId)
+    .map((network) =>
+      routeTo(
+        projectId,
+        network.id,
+        selfLink(network),
+        '0.0.0.0/0',
+        1000,
+        { nextHopGateway: linkTo(`projects/${projectId}/global/gateways/default-internet-gateway`) },
+        (network.record as { creationTimestamp?: string }).creationTimestamp,
+      ),
+    )
   return [...local, ...outward]
 }
 
 function routeTo(projectId: string, id: string, network: string, destRange: string, priority: number, hop: object, creationTimestamp: string | undefined): object {
   const routeName = `default-route-${BigInt(id).toString(16)}`
-  return { kind: 'compute#route', id, creationTimestamp, name: routeName, network, destRange, priority, ...hop, selfLink: selfLink({ projectId, scope: 'global', collection: 'routes', name: routeName }) }
+  return {
+    kind: 'compute#route',
+    id,
+    creationTimestamp,
+    name: routeName,
+    network,
+    destRange,
+    priority,
+    ...hop,
+    selfLink: selfLink({ projectId, scope: 'global', collection: 'routes', name: routeName }),
+  }
 }

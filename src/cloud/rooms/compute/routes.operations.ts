@@ -33,7 +33,13 @@ export function operationRoutes(kit: RouteKit): readonly AnyRoute[] {
           return toList('operationList', `projects/${projectId}/${scope}/operations`, operations.list('compute', projectId, scope).map(toComputeOperation), listQuery(request))
         },
       },
-      { id: `compute.${service}.get`, method: 'GET', path: `${path}/operations/:operation`, permission: `compute.${service}.get`, handler: (request) => toComputeOperation(find(request)) },
+      {
+        id: `compute.${service}.get`,
+        method: 'GET',
+        path: `${path}/operations/:operation`,
+        permission: `compute.${service}.get`,
+        handler: (request) => toComputeOperation(find(request)),
+      },
       {
         id: `compute.${service}.wait`,
         method: 'POST',

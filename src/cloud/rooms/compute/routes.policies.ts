@@ -6,7 +6,13 @@ import type { RouteKit } from './routes.kit.ts'
 import { PolicyBody, TestPermissionsBody } from './schema.ts'
 
 /** `resource` gives the full name, and throws 404 when it is not there. */
-export function policyRoutes(kit: RouteKit, collection: string, path: string, target: (request: RouteRequest) => Target, resource: (request: RouteRequest) => string): readonly AnyRoute[] {
+export function policyRoutes(
+  kit: RouteKit,
+  collection: string,
+  path: string,
+  target: (request: RouteRequest) => Target,
+  resource: (request: RouteRequest) => string,
+): readonly AnyRoute[] {
   const { kernel } = kit.compute
   return [
     {

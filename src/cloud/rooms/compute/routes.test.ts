@@ -28,7 +28,12 @@ async function get(path: string): Promise<Awaited<ReturnType<TestCloud['call']>>
 
 test('a project has what clients look at before anything else', async () => {
   const project = await get(api)
-  expect(project).toMatchObject({ kind: 'compute#project', name: 'p-one', commonInstanceMetadata: { kind: 'compute#metadata', items: [] }, defaultServiceAccount: expect.stringMatching(/^\d+-compute@developer\.gserviceaccount\.com$/) })
+  expect(project).toMatchObject({
+    kind: 'compute#project',
+    name: 'p-one',
+    commonInstanceMetadata: { kind: 'compute#metadata', items: [] },
+    defaultServiceAccount: expect.stringMatching(/^\d+-compute@developer\.gserviceaccount\.com$/),
+  })
   expect(Buffer.from(project.commonInstanceMetadata.fingerprint, 'base64')).toHaveLength(8)
   expect(project.quotas.find((quota: { metric: string }) => quota.metric === 'NETWORKS')).toEqual({ metric: 'NETWORKS', limit: 15, usage: 1 })
   const { projectNumber } = cloud.kernel().projects.find('p-one') ?? {}
@@ -39,7 +44,12 @@ test('a project has what clients look at before anything else', async () => {
 test('zones, regions, machine types, disk types', async () => {
   expect(await get(zone)).toMatchObject({ kind: 'compute#zone', status: 'UP', region: expect.stringContaining('regions/us-central1') })
   expect((await get(`${api}/regions/us-central1`)).zones).toHaveLength(4)
-  expect(await get(`${zone}/machineTypes/e2-small`)).toMatchObject({ guestCpus: 2, memoryMb: 2048, isSharedCpu: true, selfLink: 'https://www.googleapis.com/compute/v1/projects/p-one/zones/us-central1-c/machineTypes/e2-small' })
+  expect(await get(`${zone}/machineTypes/e2-small`)).toMatchObject({
+    guestCpus: 2,
+    memoryMb: 2048,
+    isSharedCpu: true,
+    selfLink: 'https://www.googleapis.com/compute/v1/projects/p-one/zones/us-central1-c/machineTypes/e2-small',
+  })
   expect((await get(`${zone}/machineTypes/n1-standard-1`)).memoryMb).toBe(3840)
   expect((await cloud.call('GET', `${zone}/machineTypes/e9-huge`)).json.error.message).toBe("The resource 'projects/p-one/zones/us-central1-c/machineTypes/e9-huge' was not found")
   expect((await cloud.call('GET', `${api}/zones/mars-north1-a`)).status).toBe(404)
@@ -64,7 +74,7 @@ test('the default network is there from the first call, and stays away once dele
   const two = 'compute.googleapis.com/compute/v1/projects/p-two'
   const network = await get(`${two}/global/networks/default`)
   expect(network).toMatchObject({ autoCreateSubnetworks: true, routingConfig: { routingMode: 'REGIONAL' } })
-  expect((await get(`${two}/regions/us-central1/subnetworks/default`))).toMatchObject({ ipCidrRange: '10.128.0.0/20', gatewayAddress: '10.128.0.1', network: network.selfLink })
+  expect(await get(`${two}/regions/us-central1/subnetworks/default`)).toMatchObject({ ipCidrRange: '10.128.0.0/20', gatewayAddress: '10.128.0.1', network: network.selfLink })
   const rules = (await get(`${two}/global/firewalls`)).items
   expect(rules.map((rule: { name: string }) => rule.name)).toEqual(['default-allow-icmp', 'default-allow-internal', 'default-allow-rdp', 'default-allow-ssh'])
   const inUse = await cloud.call('DELETE', `${two}/global/networks/default`)
@@ -76,13 +86,16 @@ test('the default network is there from the first call, and stays away once dele
   expect((await get(`${two}/aggregated/subnetworks`)).items).toEqual({})
 })
 
-test('networks of one\'s own: subnetworks that do not overlap, patch, delete', async () => {
+test("networks of one's own: subnetworks that do not overlap, patch, delete", async () => {
   await succeed(cloud, 'POST', `${api}/global/networks`, { name: 'own', autoCreateSubnetworks: false, routingConfig: { routingMode: 'GLOBAL' } })
   const subnetworks = `${api}/regions/europe-west1/subnetworks`
   const created = await succeed(cloud, 'POST', subnetworks, { name: 'sub', network: 'global/networks/own', ipCidrRange: '10.9.0.0/24' })
   expect(created.region).toContain('regions/europe-west1')
-  expect((await cloud.call('POST', subnetworks, { body: { name: 'sub-2', network: 'global/networks/own', ipCidrRange: '10.9.0.128/25' } })).json.error.message).toContain('conflicts with existing subnetwork')
-  for (const ipCidrRange of ['10.9.0.1/24', 'x', '10.0.0.0/4', '']) expect((await cloud.call('POST', subnetworks, { body: { name: 'bad', network: 'global/networks/own', ipCidrRange } })).status).toBe(400)
+  expect((await cloud.call('POST', subnetworks, { body: { name: 'sub-2', network: 'global/networks/own', ipCidrRange: '10.9.0.128/25' } })).json.error.message).toContain(
+    'conflicts with existing subnetwork',
+  )
+  for (const ipCidrRange of ['10.9.0.1/24', 'x', '10.0.0.0/4', ''])
+    expect((await cloud.call('POST', subnetworks, { body: { name: 'bad', network: 'global/networks/own', ipCidrRange } })).status).toBe(400)
   expect((await get(`${api}/global/networks/own`)).subnetworks).toEqual(['https://www.googleapis.com/compute/v1/projects/p-one/regions/europe-west1/subnetworks/sub'])
   const { fingerprint } = await get(`${subnetworks}/sub`)
   expect((await cloud.call('PATCH', `${subnetworks}/sub`, { body: { privateIpGoogleAccess: true, fingerprint: 'AAAA' } })).status).toBe(412)
@@ -95,18 +108,42 @@ test('networks of one\'s own: subnetworks that do not overlap, patch, delete', a
 })
 
 test('firewall rules: defaults, validation, patch keeps what it does not name, update does not', async () => {
-  await succeed(cloud, 'POST', `${api}/global/firewalls`, { name: 'web', network: `projects/p-one/global/networks/default`, allowed: [{ IPProtocol: 'TCP', ports: ['80', '8000-8100'] }], targetTags: ['web'] })
+  await succeed(cloud, 'POST', `${api}/global/firewalls`, {
+    name: 'web',
+    network: `projects/p-one/global/networks/default`,
+    allowed: [{ IPProtocol: 'TCP', ports: ['80', '8000-8100'] }],
+    targetTags: ['web'],
+  })
   const rule = await get(`${api}/global/firewalls/web`)
-  expect(rule).toMatchObject({ priority: 1000, direction: 'INGRESS', disabled: false, sourceRanges: ['0.0.0.0/0'], allowed: [{ IPProtocol: 'tcp', ports: ['80', '8000-8100'] }], logConfig: { enable: false } })
+  expect(rule).toMatchObject({
+    priority: 1000,
+    direction: 'INGRESS',
+    disabled: false,
+    sourceRanges: ['0.0.0.0/0'],
+    allowed: [{ IPProtocol: 'tcp', ports: ['80', '8000-8100'] }],
+    logConfig: { enable: false },
+  })
   await succeed(cloud, 'PATCH', `${api}/global/firewalls/web`, { priority: 5 })
   expect(await get(`${api}/global/firewalls/web`)).toMatchObject({ priority: 5, targetTags: ['web'], id: rule.id, network: rule.network })
   await succeed(cloud, 'PUT', `${api}/global/firewalls/web`, { allowed: [{ IPProtocol: 'tcp', ports: ['81'] }] })
   const updated = await get(`${api}/global/firewalls/web`)
   expect(updated).toMatchObject({ priority: 1000, allowed: [{ ports: ['81'] }] })
   expect(updated.targetTags).toBeUndefined()
-  const bad = [{}, { allowed: [{ IPProtocol: 'tcp' }], denied: [{ IPProtocol: 'tcp' }] }, { allowed: [{ IPProtocol: 'tcp', ports: ['99999'] }] }, { allowed: [{ IPProtocol: 'nope' }] }, { allowed: [{ IPProtocol: 'icmp', ports: ['1'] }] }, { allowed: [{ IPProtocol: 'tcp' }], sourceRanges: ['not-a-range'] }, { allowed: [{ IPProtocol: 'tcp' }], priority: 70_000 }, { allowed: [{ IPProtocol: 'tcp' }], network: 'global/networks/none' }]
+  const bad = [
+    {},
+    { allowed: [{ IPProtocol: 'tcp' }], denied: [{ IPProtocol: 'tcp' }] },
+    { allowed: [{ IPProtocol: 'tcp', ports: ['99999'] }] },
+    { allowed: [{ IPProtocol: 'nope' }] },
+    { allowed: [{ IPProtocol: 'icmp', ports: ['1'] }] },
+    { allowed: [{ IPProtocol: 'tcp' }], sourceRanges: ['not-a-range'] },
+    { allowed: [{ IPProtocol: 'tcp' }], priority: 70_000 },
+    { allowed: [{ IPProtocol: 'tcp' }], network: 'global/networks/none' },
+  ]
   for (const body of bad) expect([400, 404]).toContain((await cloud.call('POST', `${api}/global/firewalls`, { body: { name: 'bad', ...body } })).status)
-  expect((await cloud.call('POST', `${api}/global/firewalls`, { body: { name: 'web', allowed: [{ IPProtocol: 'tcp' }] } })).json.error).toMatchObject({ code: 409, errors: [{ reason: 'alreadyExists' }] })
+  expect((await cloud.call('POST', `${api}/global/firewalls`, { body: { name: 'web', allowed: [{ IPProtocol: 'tcp' }] } })).json.error).toMatchObject({
+    code: 409,
+    errors: [{ reason: 'alreadyExists' }],
+  })
   await succeed(cloud, 'DELETE', `${api}/global/firewalls/web`)
   expect((await cloud.call('DELETE', `${api}/global/firewalls/web`)).status).toBe(404)
 })
@@ -135,13 +172,20 @@ test('operations are listed, found by name and id, and can be deleted', async ()
   expect((await cloud.call('GET', `${zone}/operations/${operation.name}`)).status).toBe(404)
 })
 
-test('names are checked in Compute Engine\'s words, and policies on one resource count', async () => {
-  for (const name of ['Upper', '9start', 'a'.repeat(64), 'end-', undefined]) expect((await cloud.call('POST', `${zone}/disks`, { body: { name } })).json.error.message).toContain("Invalid value for field 'resource.name'")
+test("names are checked in Compute Engine's words, and policies on one resource count", async () => {
+  for (const name of ['Upper', '9start', 'a'.repeat(64), 'end-', undefined])
+    expect((await cloud.call('POST', `${zone}/disks`, { body: { name } })).json.error.message).toContain("Invalid value for field 'resource.name'")
   const token = cloud.userToken('reader@example.com')
   await succeed(cloud, 'POST', `${zone}/disks`, { name: 'shared', sizeGb: '10' })
   expect((await cloud.call('GET', `${zone}/disks/shared`, { token })).status).toBe(403)
   const { etag } = await get(`${zone}/disks/shared/getIamPolicy`)
-  expect((await cloud.call('POST', `${zone}/disks/shared/setIamPolicy`, { body: { policy: { etag, bindings: [{ role: 'roles/compute.viewer', members: ['user:reader@example.com'] }] } } })).status).toBe(200)
+  expect(
+    (
+      await cloud.call('POST', `${zone}/disks/shared/setIamPolicy`, {
+        body: { policy: { etag, bindings: [{ role: 'roles/compute.viewer', members: ['user:reader@example.com'] }] } },
+      })
+    ).status,
+  ).toBe(200)
   expect((await cloud.call('GET', `${zone}/disks/shared`, { token })).status).toBe(200)
   expect((await cloud.call('GET', `${zone}/disks/for-op`, { token })).status).toBe(403)
 })

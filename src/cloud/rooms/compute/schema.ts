@@ -57,7 +57,13 @@ export const ImageBody = z.looseObject({
 })
 export type ImageBody = z.infer<typeof ImageBody>
 
-export const DeprecateBody = z.looseObject({ state: z.enum(['ACTIVE', 'DEPRECATED', 'OBSOLETE', 'DELETED']).nullish(), replacement: text, deprecated: text, obsolete: text, deleted: text })
+export const DeprecateBody = z.looseObject({
+  state: z.enum(['ACTIVE', 'DEPRECATED', 'OBSOLETE', 'DELETED']).nullish(),
+  replacement: text,
+  deprecated: text,
+  obsolete: text,
+  deleted: text,
+})
 export type DeprecateBody = z.infer<typeof DeprecateBody>
 
 const AttachedDiskBody = z.looseObject({
@@ -69,9 +75,7 @@ const AttachedDiskBody = z.looseObject({
   type: text,
   interface: text,
   diskSizeGb: int64.nullish(),
-  initializeParams: z
-    .looseObject({ sourceImage: text, diskName: text, diskSizeGb: int64.nullish(), diskType: text, labels, description: text, sourceSnapshot: text })
-    .nullish(),
+  initializeParams: z.looseObject({ sourceImage: text, diskName: text, diskSizeGb: int64.nullish(), diskType: text, labels, description: text, sourceSnapshot: text }).nullish(),
 })
 export type AttachedDiskBody = z.infer<typeof AttachedDiskBody>
 export const AttachDiskBody = AttachedDiskBody
@@ -88,9 +92,7 @@ export const InstanceBody = z.looseObject({
   canIpForward: flag,
   deletionProtection: flag,
   disks: z.array(AttachedDiskBody).nullish(),
-  networkInterfaces: z
-    .array(z.looseObject({ network: text, subnetwork: text, networkIP: text, accessConfigs: z.array(AccessConfigBody).nullish() }))
-    .nullish(),
+  networkInterfaces: z.array(z.looseObject({ network: text, subnetwork: text, networkIP: text, accessConfigs: z.array(AccessConfigBody).nullish() })).nullish(),
   metadata: MetadataBody.nullish(),
   labels,
   tags: TagsBody.nullish(),
@@ -112,7 +114,16 @@ export const NetworkBody = z.looseObject({
 })
 export type NetworkBody = z.infer<typeof NetworkBody>
 
-export const SubnetworkBody = z.looseObject({ name: text, description: text, network: text, ipCidrRange: text, privateIpGoogleAccess: flag, fingerprint: text, purpose: text, stackType: text })
+export const SubnetworkBody = z.looseObject({
+  name: text,
+  description: text,
+  network: text,
+  ipCidrRange: text,
+  privateIpGoogleAccess: flag,
+  fingerprint: text,
+  purpose: text,
+  stackType: text,
+})
 export type SubnetworkBody = z.infer<typeof SubnetworkBody>
 
 const portRule = z.looseObject({ IPProtocol: z.string(), ports: z.array(z.string()).nullish() })
@@ -141,7 +152,11 @@ export type AddressBody = z.infer<typeof AddressBody>
 
 export const PolicyBody = z.looseObject({
   policy: z
-    .looseObject({ etag: text, version: z.number().nullish(), bindings: z.array(z.looseObject({ role: z.string(), members: z.array(z.string()).nullish(), condition: z.record(z.string(), z.unknown()).nullish() })).nullish() })
+    .looseObject({
+      etag: text,
+      version: z.number().nullish(),
+      bindings: z.array(z.looseObject({ role: z.string(), members: z.array(z.string()).nullish(), condition: z.record(z.string(), z.unknown()).nullish() })).nullish(),
+    })
     .nullish(),
   bindings: z.array(z.looseObject({ role: z.string(), members: z.array(z.string()).nullish() })).nullish(),
   etag: text,

@@ -81,12 +81,17 @@ export function createAddresses(compute: Compute): Addresses {
     // Google keeps the first two and the last two addresses of a range for itself.
     const isUsable = (value: number): boolean => value > first + 1 && value < first + size - 2
     if (wanted) {
-      if (!isUsable(toNumber(wanted))) throw invalidArgument(`Invalid value for field 'resource.networkInterfaces[0].networkIP': '${wanted}'. Requested internal IP address is outside the subnetwork/network range.`)
+      if (!isUsable(toNumber(wanted)))
+        throw invalidArgument(
+          `Invalid value for field 'resource.networkInterfaces[0].networkIP': '${wanted}'. Requested internal IP address is outside the subnetwork/network range.`,
+        )
       if (used.has(wanted)) throw invalidArgument(`IP '${wanted}' is already being used by another resource.`, { reason: 'resourceInUseByAnotherResource' })
       return wanted
     }
     for (let value = first + 2; isUsable(value); value += 1) if (!used.has(toAddress(value))) return toAddress(value)
-    throw new ApiError('PERMISSION_DENIED', `IP_SPACE_EXHAUSTED: the range ${subnetwork.range} of subnetwork '${subnetwork.selfLink}' is exhausted.`, { reason: 'IP_SPACE_EXHAUSTED' })
+    throw new ApiError('PERMISSION_DENIED', `IP_SPACE_EXHAUSTED: the range ${subnetwork.range} of subnetwork '${subnetwork.selfLink}' is exhausted.`, {
+      reason: 'IP_SPACE_EXHAUSTED',
+    })
   }
 
   for (const type of ['addresses.insert', 'addresses.delete', 'addresses.setLabels']) compute.handle(type)
@@ -137,14 +142,21 @@ export function createAddresses(compute: Compute): Addresses {
     },
     requireReserved(projectId, address) {
       const found = reserved().find((each) => each.projectId === projectId && each.record.address === address && each.scope !== 'global')
-      if (found === undefined) throw invalidArgument(`Invalid value for field 'resource.networkInterfaces[0].accessConfigs[0].natIP': '${address}'. The specified external IP address '${address}' was not found in the project.`)
-      if (found.record.status === 'IN_USE') throw invalidArgument(`Invalid value for field 'resource.networkInterfaces[0].accessConfigs[0].natIP': '${address}'. The specified external IP address is already in use.`)
+      if (found === undefined)
+        throw invalidArgument(
+          `Invalid value for field 'resource.networkInterfaces[0].accessConfigs[0].natIP': '${address}'. The specified external IP address '${address}' was not found in the project.`,
+        )
+      if (found.record.status === 'IN_USE')
+        throw invalidArgument(`Invalid value for field 'resource.networkInterfaces[0].accessConfigs[0].natIP': '${address}'. The specified external IP address is already in use.`)
       return address
     },
     setUser(projectId, address, instanceLink) {
       const found = reserved().find((each) => each.projectId === projectId && each.record.address === address)
       if (found === undefined) return
-      store.update({ ...found, record: { ...found.record, status: instanceLink === undefined ? 'RESERVED' : 'IN_USE', users: instanceLink === undefined ? undefined : [instanceLink] } })
+      store.update({
+        ...found,
+        record: { ...found.record, status: instanceLink === undefined ? 'RESERVED' : 'IN_USE', users: instanceLink === undefined ? undefined : [instanceLink] },
+      })
     },
     async probe() {
       const port = (await firstBindablePort()) > 22 ? 10_022 : 22

@@ -75,7 +75,15 @@ export function createDisks(compute: Compute, files: Files, images: Images): Dis
         zone: linkTo(`projects/${disk.projectId}/${key.scope}`),
         status: 'CREATING',
         type: selfLink({ ...key, collection: 'diskTypes', name: type }),
-        ...(disk.image === undefined ? {} : { sourceImage: selfLink(disk.image), sourceImageId: disk.image.id, guestOsFeatures: disk.image.record.guestOsFeatures ?? [], licenses: disk.image.record.licenses ?? [], architecture: disk.image.record.architecture ?? 'X86_64' }),
+        ...(disk.image === undefined
+          ? {}
+          : {
+              sourceImage: selfLink(disk.image),
+              sourceImageId: disk.image.id,
+              guestOsFeatures: disk.image.record.guestOsFeatures ?? [],
+              licenses: disk.image.record.licenses ?? [],
+              architecture: disk.image.record.architecture ?? 'X86_64',
+            }),
         labels,
         labelFingerprint: fingerprint(labels),
         physicalBlockSizeBytes: '4096',
@@ -131,7 +139,11 @@ export function createDisks(compute: Compute, files: Files, images: Images): Dis
       if (body.sourceSnapshot || body.sourceDisk) throw invalidArgument('Disks from snapshots and disks are not supported by the pocket cloud: make an image of the disk first.')
       const image = body.sourceImage ? images.forUse(caller, body.sourceImage, projectId) : undefined
       const key: Key = { projectId, scope: `zones/${requireZone(projectId, zone)}`, collection: 'disks', name: requireName(body.name) }
-      return compute.begin(caller, { type: 'disks.insert', key }, () => createRow({ projectId, zone, name: key.name, image, sizeGb: body.sizeGb, type: body.type, labels: body.labels, description: body.description }).id)
+      return compute.begin(
+        caller,
+        { type: 'disks.insert', key },
+        () => createRow({ projectId, zone, name: key.name, image, sizeGb: body.sizeGb, type: body.type, labels: body.labels, description: body.description }).id,
+      )
     },
     get,
     remove(caller, projectId, zone, name) {
@@ -145,9 +157,13 @@ export function createDisks(compute: Compute, files: Files, images: Images): Dis
     },
     resize(caller, projectId, zone, name, sizeGb) {
       const disk = get(projectId, zone, name)
-      if (Number(sizeGb) <= Number(disk.record.sizeGb)) throw invalidArgument(`Invalid value for field 'sizeGb': '${sizeGb}'. New disk size '${sizeGb}' GiB must be larger than existing size '${disk.record.sizeGb}' GiB.`)
+      if (Number(sizeGb) <= Number(disk.record.sizeGb))
+        throw invalidArgument(`Invalid value for field 'sizeGb': '${sizeGb}'. New disk size '${sizeGb}' GiB must be larger than existing size '${disk.record.sizeGb}' GiB.`)
       const user = disk.record.users?.[0]
-      if (user !== undefined && store.list('instances', projectId).some((instance) => selfLink(instance) === user && (instance.record as compute_v1.Schema$Instance).status !== 'TERMINATED')) {
+      if (
+        user !== undefined &&
+        store.list('instances', projectId).some((instance) => selfLink(instance) === user && (instance.record as compute_v1.Schema$Instance).status !== 'TERMINATED')
+      ) {
         throw resourceInUse(disk, `${linkTail(user)}' (the pocket cloud resizes disks of stopped instances only: stop it first) '`)
       }
       return compute.begin(caller, { type: 'disks.resize', key: disk, targetId: disk.id, args: { sizeGb } })
@@ -166,7 +182,14 @@ export function createDisks(compute: Compute, files: Files, images: Images): Dis
       const disk = store.byId(diskId) as Disk | undefined
       if (disk === undefined) return
       const now = new Date().toISOString()
-      store.update({ ...disk, record: { ...disk.record, users: instanceLink === undefined ? undefined : [instanceLink], ...(instanceLink === undefined ? { lastDetachTimestamp: now } : { lastAttachTimestamp: now }) } })
+      store.update({
+        ...disk,
+        record: {
+          ...disk.record,
+          users: instanceLink === undefined ? undefined : [instanceLink],
+          ...(instanceLink === undefined ? { lastDetachTimestamp: now } : { lastAttachTimestamp: now }),
+        },
+      })
     },
     destroy,
   }

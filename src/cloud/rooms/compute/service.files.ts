@@ -96,7 +96,9 @@ export function createFiles(compute: Compute): Files {
       if (await exists(path)) return
       // A relative backing path lets the whole data folder move.
       const backing = fileId === undefined ? [] : ['-b', join('..', basename(images), `${fileId}.raw`), '-F', 'raw']
-      await publish(path, (temporary) => run({ program: 'qemu-img', args: ['create', '-q', '-f', 'qcow2', ...backing, temporary, String(sizeGb * GIB)] }, { what: 'making the disk' }))
+      await publish(path, (temporary) =>
+        run({ program: 'qemu-img', args: ['create', '-q', '-f', 'qcow2', ...backing, temporary, String(sizeGb * GIB)] }, { what: 'making the disk' }),
+      )
     },
     async resizeDisk(diskId, sizeGb) {
       await run({ program: 'qemu-img', args: ['resize', '-q', '-f', 'qcow2', diskPath(diskId), String(sizeGb * GIB)] }, { what: 'resizing the disk' })

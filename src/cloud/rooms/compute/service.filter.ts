@@ -8,7 +8,10 @@ import { invalidArgument } from '../../kernel/api-error.ts'
 export function parseFilter(filter: string | undefined): (item: object) => boolean {
   const text = filter?.trim() ?? ''
   if (text === '') return () => true
-  const flat = text.replaceAll(/\)\s*\(/g, ' AND ').replaceAll(/[()]/g, ' ').trim()
+  const flat = text
+    .replaceAll(/\)\s*\(/g, ' AND ')
+    .replaceAll(/[()]/g, ' ')
+    .trim()
   const hasOr = /\sOR\s/.test(flat)
   if (hasOr && /\sAND\s/.test(flat)) throw badFilter(text)
   const tests = flat.split(hasOr ? /\s+OR\s+/ : /\s+AND\s+/).map((term) => parseTerm(term.trim(), text))
@@ -27,7 +30,12 @@ function parseTerm(term: string, whole: string): (item: object) => boolean {
     const expression = new RegExp(`^(?:${value})$`)
     return (item) => read(item, field).some((found) => expression.test(found)) === (operator === 'eq')
   }
-  const wildcard = new RegExp(`^${value.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`)
+  const wildcard = new RegExp(
+    `^${value
+      .split('*')
+      .map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'))
+      .join('.*')}$`,
+  )
   if (operator === ':') return (item) => (value === '*' ? read(item, field).length > 0 : read(item, field).some((found) => wildcard.test(found)))
   return (item) => read(item, field).some((found) => wildcard.test(found)) === (operator === '=')
 }

@@ -15,7 +15,13 @@ export type Firewall = Resource<compute_v1.Schema$Firewall>
 /** The rules of the default network. https://cloud.google.com/firewall/docs/firewalls#more_rules_default_vpc */
 export const defaultRules: readonly (FirewallBody & { readonly name: string })[] = [
   { name: 'default-allow-icmp', description: 'Allow ICMP from anywhere', priority: 65_534, sourceRanges: ['0.0.0.0/0'], allowed: [{ IPProtocol: 'icmp' }] },
-  { name: 'default-allow-internal', description: 'Allow internal traffic on the default network', priority: 65_534, sourceRanges: ['10.128.0.0/9'], allowed: [{ IPProtocol: 'tcp', ports: ['0-65535'] }, { IPProtocol: 'udp', ports: ['0-65535'] }, { IPProtocol: 'icmp' }] },
+  {
+    name: 'default-allow-internal',
+    description: 'Allow internal traffic on the default network',
+    priority: 65_534,
+    sourceRanges: ['10.128.0.0/9'],
+    allowed: [{ IPProtocol: 'tcp', ports: ['0-65535'] }, { IPProtocol: 'udp', ports: ['0-65535'] }, { IPProtocol: 'icmp' }],
+  },
   { name: 'default-allow-rdp', description: 'Allow RDP from anywhere', priority: 65_534, sourceRanges: ['0.0.0.0/0'], allowed: [{ IPProtocol: 'tcp', ports: ['3389'] }] },
   { name: 'default-allow-ssh', description: 'Allow SSH from anywhere', priority: 65_534, sourceRanges: ['0.0.0.0/0'], allowed: [{ IPProtocol: 'tcp', ports: ['22'] }] },
 ]
@@ -29,7 +35,8 @@ export function firewallRecord(body: FirewallBody): compute_v1.Schema$Firewall {
   const allowed = (body.allowed ?? []).map(checkPorts)
   const denied = (body.denied ?? []).map(checkPorts)
   if (allowed.length > 0 === denied.length > 0) throw invalidArgument("Invalid value for field 'resource': a firewall rule needs either allowed or denied.")
-  if (body.targetTags?.length && body.targetServiceAccounts?.length) throw invalidArgument("Invalid value for field 'resource.targetTags': targetTags and targetServiceAccounts exclude each other.")
+  if (body.targetTags?.length && body.targetServiceAccounts?.length)
+    throw invalidArgument("Invalid value for field 'resource.targetTags': targetTags and targetServiceAccounts exclude each other.")
   for (const range of [...(body.sourceRanges ?? []), ...(body.destinationRanges ?? [])]) requireRange(range)
   const hasSources = [body.sourceRanges, body.sourceTags, body.sourceServiceAccounts].some((list) => list !== undefined && list !== null && list.length > 0)
   return {
@@ -43,7 +50,11 @@ export function firewallRecord(body: FirewallBody): compute_v1.Schema$Firewall {
     ...(direction === 'EGRESS'
       ? { destinationRanges: body.destinationRanges?.length ? body.destinationRanges : ['0.0.0.0/0'] }
       : hasSources
-        ? Object.fromEntries(Object.entries({ sourceRanges: body.sourceRanges, sourceTags: body.sourceTags, sourceServiceAccounts: body.sourceServiceAccounts }).filter(([, list]) => list !== undefined && list !== null && list.length > 0))
+        ? Object.fromEntries(
+            Object.entries({ sourceRanges: body.sourceRanges, sourceTags: body.sourceTags, sourceServiceAccounts: body.sourceServiceAccounts }).filter(
+              ([, list]) => list !== undefined && list !== null && list.length > 0,
+            ),
+          )
         : { sourceRanges: ['0.0.0.0/0'] }),
     ...(body.targetTags?.length ? { targetTags: body.targetTags } : {}),
     ...(body.targetServiceAccounts?.length ? { targetServiceAccounts: body.targetServiceAccounts } : {}),
@@ -53,10 +64,14 @@ export function firewallRecord(body: FirewallBody): compute_v1.Schema$Firewall {
 function checkPorts(entry: { IPProtocol: string; ports?: string[] | null }): { IPProtocol: string; ports?: string[] } {
   const protocol = entry.IPProtocol.toLowerCase()
   const known = ['tcp', 'udp', 'icmp', 'esp', 'ah', 'sctp', 'ipip', 'all'].includes(protocol) || (/^\d{1,3}$/.test(protocol) && Number(protocol) < 256)
-  if (!known) throw invalidArgument(`Invalid value for field 'resource.allowed[0].IPProtocol': '${entry.IPProtocol}'. Must be tcp, udp, icmp, esp, ah, sctp, ipip, all, or a protocol number.`)
+  if (!known)
+    throw invalidArgument(
+      `Invalid value for field 'resource.allowed[0].IPProtocol': '${entry.IPProtocol}'. Must be tcp, udp, icmp, esp, ah, sctp, ipip, all, or a protocol number.`,
+    )
   const ports = entry.ports ?? []
   for (const port of ports) parsePorts(port)
-  if (ports.length > 0 && !['tcp', 'udp', 'sctp', '6', '17', '132'].includes(protocol)) throw invalidArgument(`Invalid value for field 'resource.allowed[0].ports[0]': ports are not allowed with protocol ${protocol}.`)
+  if (ports.length > 0 && !['tcp', 'udp', 'sctp', '6', '17', '132'].includes(protocol))
+    throw invalidArgument(`Invalid value for field 'resource.allowed[0].ports[0]': ports are not allowed with protocol ${protocol}.`)
   return { IPProtocol: protocol, ...(ports.length === 0 ? {} : { ports }) }
 }
 
@@ -65,7 +80,8 @@ export function parsePorts(text: string): readonly [first: number, last: number]
   const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text)
   const first = Number(match?.[1])
   const last = Number(match?.[2] ?? match?.[1])
-  if (match === null || last > 65_535 || first > last) throw invalidArgument(`Invalid value for field 'resource.allowed[0].ports[0]': '${text}'. Must be a port or a range such as 8000-8100.`)
+  if (match === null || last > 65_535 || first > last)
+    throw invalidArgument(`Invalid value for field 'resource.allowed[0].ports[0]': '${text}'. Must be a port or a range such as 8000-8100.`)
   return [first, last]
 }
 

@@ -13,10 +13,21 @@ function ports(rules: compute_v1.Schema$Firewall[], firstBindable = 0): string[]
   return computeForwards(target, rules, '127.9.9.9', firstBindable).map((forward) => `${forward.protocol}:${forward.hostPort}>${forward.guestPort}`)
 }
 
-test('only rules of the machine\'s network, tags, accounts and sources that take in this host', () => {
+test("only rules of the machine's network, tags, accounts and sources that take in this host", () => {
   expect(ports([allow(['80'])])).toEqual(['tcp:80>80'])
-  expect(ports([allow(['80'], { network: 'other' }), allow(['81'], { disabled: true }), allow(['82'], { direction: 'EGRESS' }), allow(['83'], { sourceRanges: ['10.0.0.0/8'] }), allow(['84'], { targetTags: ['db'] }), allow(['85'], { targetServiceAccounts: ['x@y'] })])).toEqual([])
-  expect(ports([allow(['84'], { targetTags: ['db', 'web'] }), allow(['85'], { targetServiceAccounts: ['a@b'] }), allow(['86'], { sourceRanges: undefined, sourceTags: ['web'] })])).toEqual(['tcp:84>84', 'tcp:85>85'])
+  expect(
+    ports([
+      allow(['80'], { network: 'other' }),
+      allow(['81'], { disabled: true }),
+      allow(['82'], { direction: 'EGRESS' }),
+      allow(['83'], { sourceRanges: ['10.0.0.0/8'] }),
+      allow(['84'], { targetTags: ['db'] }),
+      allow(['85'], { targetServiceAccounts: ['x@y'] }),
+    ]),
+  ).toEqual([])
+  expect(
+    ports([allow(['84'], { targetTags: ['db', 'web'] }), allow(['85'], { targetServiceAccounts: ['a@b'] }), allow(['86'], { sourceRanges: undefined, sourceTags: ['web'] })]),
+  ).toEqual(['tcp:84>84', 'tcp:85>85'])
   expect(['127.0.0.1', '127.0.0.0/8', '0.0.0.0/0', '::/0', '10.0.0.0/8'].map(includesThisMachine)).toEqual([true, true, true, false, false])
 })
 

@@ -32,12 +32,16 @@ interface Span {
  * (https://cloud.google.com/firewall/docs/firewalls#priority_order_for_firewall_rules).
  */
 export function computeForwards(target: Target, rules: readonly compute_v1.Schema$Firewall[], hostAddress: string, firstBindablePort: number): readonly PortForward[] {
-  const relevant = rules.filter((rule) => applies(rule, target)).toSorted((left, right) => (left.priority ?? 1000) - (right.priority ?? 1000) || Number(isAllow(left)) - Number(isAllow(right)))
+  const relevant = rules
+    .filter((rule) => applies(rule, target))
+    .toSorted((left, right) => (left.priority ?? 1000) - (right.priority ?? 1000) || Number(isAllow(left)) - Number(isAllow(right)))
   const forwards = new Map<string, PortForward>()
   for (const rule of relevant.filter(isAllow)) {
     for (const span of (rule.allowed ?? []).flatMap(spansOf)) {
       for (const guestPort of portsOf(span)) {
-        const decider = relevant.find((each) => (each.allowed ?? each.denied ?? []).flatMap(spansOf).some((other) => other.protocol === span.protocol && other.first <= guestPort && guestPort <= other.last))
+        const decider = relevant.find((each) =>
+          (each.allowed ?? each.denied ?? []).flatMap(spansOf).some((other) => other.protocol === span.protocol && other.first <= guestPort && guestPort <= other.last),
+        )
         if (forwards.size >= MAX_FORWARDS || decider === undefined || !isAllow(decider)) continue
         const hostPort = guestPort < firstBindablePort ? guestPort + PRIVILEGED_SHIFT : guestPort
         forwards.set(`${span.protocol}/${guestPort}`, { protocol: span.protocol, hostAddress, hostPort, guestPort })
@@ -72,5 +76,8 @@ function portsOf(span: Span): readonly number[] {
 
 /** A shifted port may meet one that a rule opens itself: the rule's own number wins. */
 function withoutCollisions(forwards: readonly PortForward[]): readonly PortForward[] {
-  return forwards.filter((forward) => forward.hostPort === forward.guestPort || !forwards.some((other) => other !== forward && other.protocol === forward.protocol && other.hostPort === forward.hostPort))
+  return forwards.filter(
+    (forward) =>
+      forward.hostPort === forward.guestPort || !forwards.some((other) => other !== forward && other.protocol === forward.protocol && other.hostPort === forward.hostPort),
+  )
 }

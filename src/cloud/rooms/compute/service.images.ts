@@ -63,7 +63,11 @@ export function createImages(compute: Compute, files: Files): Images {
     caller.require('compute.images.useReadOnly', { projectId: owner, resource: resourcePath(image ?? { ...reference, projectId: owner }) })
     if (image === undefined) throw resourceNotFound(key(owner, reference.isFamily ? `family/${reference.name}` : reference.name))
     const state = image.record.deprecated?.state
-    if (state === 'OBSOLETE' || state === 'DELETED') throw invalidArgument(`The image '${resourcePath(image)}' is ${state} and cannot be used.${image.record.deprecated?.replacement ? ` Use ${image.record.deprecated.replacement}.` : ''}`, { reason: 'invalid' })
+    if (state === 'OBSOLETE' || state === 'DELETED')
+      throw invalidArgument(
+        `The image '${resourcePath(image)}' is ${state} and cannot be used.${image.record.deprecated?.replacement ? ` Use ${image.record.deprecated.replacement}.` : ''}`,
+        { reason: 'invalid' },
+      )
     if (image.record.status !== 'READY') throw resourceNotReady(image, `its status is ${image.record.status}`)
     return image
   }
@@ -110,11 +114,24 @@ export function createImages(compute: Compute, files: Files): Images {
       const disk = compute.get<Resource<compute_v1.Schema$Disk, DiskHidden>>(reference)
       const writer = (disk.record.users ?? []).find((user) => isUp(user))
       if (writer !== undefined) throw resourceInUse(disk, linkTail(writer))
-      return { args: { from: 'disk', diskId: disk.id }, record: { sourceDisk: selfLink(disk), sourceDiskId: disk.id, diskSizeGb: disk.record.sizeGb, guestOsFeatures: disk.record.guestOsFeatures ?? [], licenses: disk.record.licenses ?? [] } }
+      return {
+        args: { from: 'disk', diskId: disk.id },
+        record: {
+          sourceDisk: selfLink(disk),
+          sourceDiskId: disk.id,
+          diskSizeGb: disk.record.sizeGb,
+          guestOsFeatures: disk.record.guestOsFeatures ?? [],
+          licenses: disk.record.licenses ?? [],
+        },
+      }
     }
     const image = forUse(caller, body.sourceImage ?? '', projectId)
     const { diskSizeGb, archiveSizeBytes, guestOsFeatures, licenses } = image.record
-    return { args: { from: 'image', imageId: image.id }, sharedFileId: image.hidden.fileId, record: { sourceImage: selfLink(image), sourceImageId: image.id, diskSizeGb, archiveSizeBytes, guestOsFeatures, licenses } }
+    return {
+      args: { from: 'image', imageId: image.id },
+      sharedFileId: image.hidden.fileId,
+      record: { sourceImage: selfLink(image), sourceImageId: image.id, diskSizeGb, archiveSizeBytes, guestOsFeatures, licenses },
+    }
   }
 
   function isUp(instanceLink: string): boolean {
@@ -124,10 +141,14 @@ export function createImages(compute: Compute, files: Files): Images {
 
   function fromObject(caller: Caller, projectId: string, source: string): { readonly args: Origin; readonly record: compute_v1.Schema$Image } {
     const place = parseObjectUrl(source)
-    if (place === undefined) throw invalidArgument(`Invalid value for field 'resource.rawDisk.source': '${source}'. The provided source is not a supported file: it must be the URL of a Cloud Storage object.`)
+    if (place === undefined)
+      throw invalidArgument(
+        `Invalid value for field 'resource.rawDisk.source': '${source}'. The provided source is not a supported file: it must be the URL of a Cloud Storage object.`,
+      )
     const object = kernel.ports.use('objects').stat(place.bucket, place.object)
     caller.require('storage.objects.get', { projectId: object?.projectId ?? projectId, resource: `buckets/${place.bucket}` })
-    if (object === undefined) throw invalidArgument(`Invalid value for field 'resource.rawDisk.source': '${source}'. The object gs://${place.bucket}/${place.object} was not found.`)
+    if (object === undefined)
+      throw invalidArgument(`Invalid value for field 'resource.rawDisk.source': '${source}'. The object gs://${place.bucket}/${place.object} was not found.`)
     return { args: { from: 'object', object }, record: { rawDisk: { containerType: 'TAR', source: '' }, archiveSizeBytes: String(object.sizeBytes) } }
   }
 
@@ -154,7 +175,16 @@ export function createImages(compute: Compute, files: Files): Images {
         const made = await make(args, image, context)
         const current = store.byId(args.id) as Image | undefined
         if (current === undefined) return
-        store.update({ ...current, record: { ...current.record, status: 'READY', diskSizeGb: String(Math.ceil(made.sizeBytes / GIB)), archiveSizeBytes: current.record.archiveSizeBytes ?? String(made.sizeBytes) }, hidden: { ...current.hidden, sha256: made.sha256 } })
+        store.update({
+          ...current,
+          record: {
+            ...current.record,
+            status: 'READY',
+            diskSizeGb: String(Math.ceil(made.sizeBytes / GIB)),
+            archiveSizeBytes: current.record.archiveSizeBytes ?? String(made.sizeBytes),
+          },
+          hidden: { ...current.hidden, sha256: made.sha256 },
+        })
       } catch (error) {
         // The next daemon begins again from the start; any other failure leaves nothing.
         if (context.signal.aborted) throw error

@@ -47,10 +47,21 @@ export function createInstanceChanges(compute: Compute, { disks, machines, plans
   }
 
   function requireStopped(instance: Instance, what: string): void {
-    if (instance.record.status !== 'TERMINATED') throw new ApiError('FAILED_PRECONDITION', `The instance '${resourcePath(instance)}' must be TERMINATED to ${what}; it is ${instance.record.status}.`, { reason: 'resourceNotReady' })
+    if (instance.record.status !== 'TERMINATED')
+      throw new ApiError('FAILED_PRECONDITION', `The instance '${resourcePath(instance)}' must be TERMINATED to ${what}; it is ${instance.record.status}.`, {
+        reason: 'resourceNotReady',
+      })
   }
 
-  for (const type of ['instances.setMetadata', 'instances.setLabels', 'instances.setMachineType', 'instances.setDeletionProtection', 'instances.attachDisk', 'instances.detachDisk']) compute.handle(type)
+  for (const type of [
+    'instances.setMetadata',
+    'instances.setLabels',
+    'instances.setMachineType',
+    'instances.setDeletionProtection',
+    'instances.attachDisk',
+    'instances.detachDisk',
+  ])
+    compute.handle(type)
   // Rules may aim at tags and accounts.
   for (const type of ['instances.setTags', 'instances.setServiceAccount']) compute.handle<{ projectId: string }>(type, (args) => machines.refreshForwards(args.projectId))
 
@@ -58,7 +69,10 @@ export function createInstanceChanges(compute: Compute, { disks, machines, plans
     setMetadata(caller, instance, body) {
       const items = metadataItems(body)
       if (body.fingerprint !== instance.record.metadata?.fingerprint) throw fingerprintMismatch('Metadata')
-      return change(caller, 'instances.setMetadata', instance, (record) => ({ ...record, metadata: { kind: 'compute#metadata', fingerprint: fingerprint(items), ...(items.length === 0 ? {} : { items }) } }))
+      return change(caller, 'instances.setMetadata', instance, (record) => ({
+        ...record,
+        metadata: { kind: 'compute#metadata', fingerprint: fingerprint(items), ...(items.length === 0 ? {} : { items }) },
+      }))
     },
     setLabels(caller, instance, body) {
       const labels = requireLabels(body.labels)
@@ -80,7 +94,8 @@ export function createInstanceChanges(compute: Compute, { disks, machines, plans
       const link = plans.machineType({ ...instance, collection: 'instances' }, machineType)
       return change(caller, 'instances.setMachineType', instance, (record) => ({ ...record, machineType: link }))
     },
-    setDeletionProtection: (caller, instance, isProtected) => change(caller, 'instances.setDeletionProtection', instance, (record) => ({ ...record, deletionProtection: isProtected })),
+    setDeletionProtection: (caller, instance, isProtected) =>
+      change(caller, 'instances.setDeletionProtection', instance, (record) => ({ ...record, deletionProtection: isProtected })),
     attachDisk(caller, instance, body) {
       requireStopped(instance, 'attach a disk (the pocket cloud has no hot plug)')
       const disk = compute.get<Disk>(parseLink(body.source ?? '', { ...instance, collection: 'disks' }))
@@ -89,11 +104,27 @@ export function createInstanceChanges(compute: Compute, { disks, machines, plans
       if (user !== undefined) throw resourceInUse(disk, linkTail(user))
       const index = instance.hidden.diskIds.length
       const deviceName = body.deviceName || `persistent-disk-${index}`
-      if (instance.record.disks?.some((each) => each.deviceName === deviceName)) throw invalidArgument(`Invalid value for field 'deviceName': '${deviceName}'. The instance has a disk with this device name.`)
+      if (instance.record.disks?.some((each) => each.deviceName === deviceName))
+        throw invalidArgument(`Invalid value for field 'deviceName': '${deviceName}'. The instance has a disk with this device name.`)
       return compute.begin(caller, { type: 'instances.attachDisk', key: instance, targetId: instance.id }, () => {
         disks.setUser(disk.id, selfLink(instance))
-        const record: compute_v1.Schema$AttachedDisk = { kind: 'compute#attachedDisk', type: 'PERSISTENT', mode: body.mode ?? 'READ_WRITE', source: selfLink(disk), deviceName, index, boot: body.boot === true, autoDelete: body.autoDelete === true, interface: 'SCSI', diskSizeGb: disk.record.sizeGb }
-        store.update({ ...instance, record: { ...instance.record, disks: [...(instance.record.disks ?? []), record] }, hidden: { ...instance.hidden, diskIds: [...instance.hidden.diskIds, disk.id] } })
+        const record: compute_v1.Schema$AttachedDisk = {
+          kind: 'compute#attachedDisk',
+          type: 'PERSISTENT',
+          mode: body.mode ?? 'READ_WRITE',
+          source: selfLink(disk),
+          deviceName,
+          index,
+          boot: body.boot === true,
+          autoDelete: body.autoDelete === true,
+          interface: 'SCSI',
+          diskSizeGb: disk.record.sizeGb,
+        }
+        store.update({
+          ...instance,
+          record: { ...instance.record, disks: [...(instance.record.disks ?? []), record] },
+          hidden: { ...instance.hidden, diskIds: [...instance.hidden.diskIds, disk.id] },
+        })
       })
     },
     detachDisk(caller, instance, deviceName) {
@@ -103,7 +134,11 @@ export function createInstanceChanges(compute: Compute, { disks, machines, plans
       return compute.begin(caller, { type: 'instances.detachDisk', key: instance, targetId: instance.id }, () => {
         disks.setUser(instance.hidden.diskIds[index] ?? '', undefined)
         const kept = (instance.record.disks ?? []).filter((_disk, each) => each !== index).map((disk, each) => ({ ...disk, index: each }))
-        store.update({ ...instance, record: { ...instance.record, disks: kept }, hidden: { ...instance.hidden, diskIds: instance.hidden.diskIds.filter((_id, each) => each !== index) } })
+        store.update({
+          ...instance,
+          record: { ...instance.record, disks: kept },
+          hidden: { ...instance.hidden, diskIds: instance.hidden.diskIds.filter((_id, each) => each !== index) },
+        })
       })
     },
   }

@@ -50,7 +50,8 @@ export function createInstancePlans(compute: Compute, { images, disks, networks,
       const reference = parseLink(body.source, { ...key, collection: 'disks' })
       caller.require('compute.disks.use', { projectId: key.projectId, resource: resourcePath(reference) })
       const existing = compute.get<Disk>(reference)
-      if (existing.scope !== key.scope) throw invalidArgument(`Invalid value for field 'resource.disks[${index}].source': '${body.source}'. Disk must be in the same zone as the instance.`)
+      if (existing.scope !== key.scope)
+        throw invalidArgument(`Invalid value for field 'resource.disks[${index}].source': '${body.source}'. Disk must be in the same zone as the instance.`)
       const user = existing.record.users?.[0]
       if (user !== undefined) throw resourceInUse(existing, linkTail(user))
       return { body, existing }
@@ -107,7 +108,8 @@ export function createInstancePlans(compute: Compute, { images, disks, networks,
       const owner = found?.projectId ?? projectId
       caller.require('iam.serviceAccounts.actAs', { projectId: owner, resource: `projects/${owner}/serviceAccounts/${email}` })
       // Google makes the default account with the service; here it may be missing, and the machine then gets no tokens.
-      if (found === undefined && !isDefault) throw invalidArgument(`The user does not have access to service account '${email}', or it does not exist.`, { reason: 'SERVICE_ACCOUNT_ACCESS_DENIED' })
+      if (found === undefined && !isDefault)
+        throw invalidArgument(`The user does not have access to service account '${email}', or it does not exist.`, { reason: 'SERVICE_ACCOUNT_ACCESS_DENIED' })
       return { email, scopes: account.scopes ?? [] }
     })
   }
@@ -124,12 +126,17 @@ export function createInstancePlans(compute: Compute, { images, disks, networks,
     const nic = nics[0]
     if (nic === undefined) throw invalidArgument("Invalid value for field 'resource.networkInterfaces': ''. At least one network interface is required.")
     const subnetwork = networks.choose(key.projectId, regionOfZone(lastSegment(key.scope)), nic.network, nic.subnetwork)
-    if (subnetwork.scope !== `regions/${regionOfZone(lastSegment(key.scope))}`) throw invalidArgument(`Invalid value for field 'resource.networkInterfaces[0].subnetwork': '${nic.subnetwork}'. It must be in the region of the instance.`)
+    if (subnetwork.scope !== `regions/${regionOfZone(lastSegment(key.scope))}`)
+      throw invalidArgument(`Invalid value for field 'resource.networkInterfaces[0].subnetwork': '${nic.subnetwork}'. It must be in the region of the instance.`)
     caller.require('compute.subnetworks.use', { projectId: subnetwork.projectId, resource: resourcePath(subnetwork) })
     const config = nic.accessConfigs?.[0]
     if (config !== undefined) caller.require('compute.subnetworks.useExternalIp', { projectId: subnetwork.projectId, resource: resourcePath(subnetwork) })
     if (config?.natIP) addresses.requireReserved(key.projectId, config.natIP)
-    return { subnetwork, networkIP: nic.networkIP, accessConfig: config === undefined ? undefined : { name: config.name ?? 'external-nat', networkTier: config.networkTier ?? 'PREMIUM', natIP: config.natIP } }
+    return {
+      subnetwork,
+      networkIP: nic.networkIP,
+      accessConfig: config === undefined ? undefined : { name: config.name ?? 'external-nat', networkTier: config.networkTier ?? 'PREMIUM', natIP: config.natIP },
+    }
   }
 
   function connect(key: Key, plan: NetworkPlan): { readonly record: compute_v1.Schema$NetworkInterface; readonly hidden: Omit<InstanceHidden, 'diskIds'> } {
@@ -147,10 +154,22 @@ export function createInstancePlans(compute: Compute, { images, disks, networks,
       networkIP,
       stackType: 'IPV4_ONLY',
       fingerprint: fingerprint([networkIP, externalAddress]),
-      ...(plan.accessConfig === undefined ? {} : { accessConfigs: [{ kind: 'compute#accessConfig', type: 'ONE_TO_ONE_NAT', name: plan.accessConfig.name, natIP: externalAddress, networkTier: plan.accessConfig.networkTier }] }),
+      ...(plan.accessConfig === undefined
+        ? {}
+        : {
+            accessConfigs: [
+              { kind: 'compute#accessConfig', type: 'ONE_TO_ONE_NAT', name: plan.accessConfig.name, natIP: externalAddress, networkTier: plan.accessConfig.networkTier },
+            ],
+          }),
     }
-    const mac = `42:01:${networkIP.split('.').map((part) => Number(part).toString(16).padStart(2, '0')).join(':')}`
-    return { record, hidden: { mac, subnetCidr: range, gateway: toAddress(toNumber(first) + 1), dns: toAddress(toNumber(first) + size - 2), netmask: toAddress(2 ** 32 - size), externalAddress } }
+    const mac = `42:01:${networkIP
+      .split('.')
+      .map((part) => Number(part).toString(16).padStart(2, '0'))
+      .join(':')}`
+    return {
+      record,
+      hidden: { mac, subnetCidr: range, gateway: toAddress(toNumber(first) + 1), dns: toAddress(toNumber(first) + size - 2), netmask: toAddress(2 ** 32 - size), externalAddress },
+    }
   }
 
   function check(caller: Caller, key: Key, body: InstanceBody): () => Instance {

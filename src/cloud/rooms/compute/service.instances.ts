@@ -108,7 +108,8 @@ export function createInstances(compute: Compute, parts: InstanceParts): Instanc
       if (instance === undefined) throw new ApiError('NOT_FOUND', 'The instance was deleted while it was being created.')
       if (instance.record.status === 'RUNNING') return
       // The daemon died between the failed start and its answer.
-      if (instance.record.status === 'TERMINATED') throw new ApiError('INTERNAL', instance.record.statusMessage ?? 'The machine ended while it was being created.', { reason: 'INTERNAL_ERROR' })
+      if (instance.record.status === 'TERMINATED')
+        throw new ApiError('INTERNAL', instance.record.statusMessage ?? 'The machine ended while it was being created.', { reason: 'INTERNAL_ERROR' })
       try {
         for (const diskId of instance.hidden.diskIds) await compute.exclusive(diskId, () => disks.materialize(diskId))
       } catch (error) {
@@ -185,21 +186,31 @@ export function createInstances(compute: Compute, parts: InstanceParts): Instanc
       return begin(caller, 'instances.reset', instance)
     },
     remove(caller, instance) {
-      if (instance.record.deletionProtection === true) throw invalidArgument(`Invalid resource usage: 'Resource cannot be deleted if it's protected against deletion: ${resourcePath(instance)}'.`, { reason: 'resourceInUseByAnotherResource' })
+      if (instance.record.deletionProtection === true)
+        throw invalidArgument(`Invalid resource usage: 'Resource cannot be deleted if it's protected against deletion: ${resourcePath(instance)}'.`, {
+          reason: 'resourceInUseByAnotherResource',
+        })
       const doomed = instance.hidden.diskIds.filter((_id, index) => instance.record.disks?.[index]?.autoDelete === true)
       return begin(caller, 'instances.delete', instance, 'STOPPING', { doomed })
     },
     async serial(instance, start) {
       const chunk = await machines.readSerial(instance.id, start)
-      return { kind: 'compute#serialPortOutput', selfLink: `${selfLink(instance)}/serialPort`, contents: chunk.text, start: String(chunk.startOffset), next: String(chunk.nextOffset) }
+      return {
+        kind: 'compute#serialPortOutput',
+        selfLink: `${selfLink(instance)}/serialPort`,
+        contents: chunk.text,
+        start: String(chunk.startOffset),
+        next: String(chunk.nextOffset),
+      }
     },
     guestAttributes(instance, queryPath) {
       const [namespace = '', key = ''] = (queryPath ?? '').split('/')
-      const all = Object.entries(instance.hidden.guestAttributes ?? {}).flatMap(([space, values]) => Object.entries(values).map(([name, value]) => ({ namespace: space, key: name, value })))
+      const all = Object.entries(instance.hidden.guestAttributes ?? {}).flatMap(([space, values]) =>
+        Object.entries(values).map(([name, value]) => ({ namespace: space, key: name, value })),
+      )
       const items = all.filter((item) => (namespace === '' || item.namespace === namespace) && (key === '' || item.key === key))
       if (items.length === 0) throw new ApiError('NOT_FOUND', `The resource 'guestAttributes/${queryPath ?? ''}' of type 'Guest Attribute' was not found.`)
       return { kind: 'compute#guestAttributes', selfLink: `${selfLink(instance)}/guestAttributes`, queryPath: queryPath ?? '', queryValue: { items } }
     },
   }
 }
-

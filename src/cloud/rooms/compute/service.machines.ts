@@ -77,7 +77,11 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
     const nic = instance.record.networkInterfaces?.[0]
     if (instance.hidden.externalAddress === undefined || nic === undefined) return []
     const rules = store.list('firewalls', instance.projectId).map((rule) => rule.record as compute_v1.Schema$Firewall)
-    const target = { network: nic.network ?? '', tags: instance.record.tags?.items ?? [], serviceAccounts: (instance.record.serviceAccounts ?? []).map((account) => account.email ?? '') }
+    const target = {
+      network: nic.network ?? '',
+      tags: instance.record.tags?.items ?? [],
+      serviceAccounts: (instance.record.serviceAccounts ?? []).map((account) => account.email ?? ''),
+    }
     return computeForwards(target, rules, instance.hidden.externalAddress, await firstBindablePort())
   }
 
@@ -88,7 +92,12 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
       name: `${instance.name}-${instance.id}`,
       cpus: Math.max(1, Math.min(type?.guestCpus ?? 1, deps.hostCpus)),
       memoryMib: type?.memoryMb ?? 1024,
-      disks: (record.disks ?? []).map((disk, index) => ({ path: files.diskPath(hidden.diskIds[index] ?? ''), format: 'qcow2', deviceName: disk.deviceName ?? '', boot: disk.boot === true })),
+      disks: (record.disks ?? []).map((disk, index) => ({
+        path: files.diskPath(hidden.diskIds[index] ?? ''),
+        format: 'qcow2',
+        deviceName: disk.deviceName ?? '',
+        boot: disk.boot === true,
+      })),
       internalAddress: record.networkInterfaces?.[0]?.networkIP ?? '',
       subnetCidr: hidden.subnetCidr,
       macAddress: hidden.mac,
@@ -103,7 +112,10 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
   async function requireMemory(instance: Instance, neededMib: number): Promise<void> {
     const freeMib = await deps.availableMemoryMib()
     if (freeMib >= neededMib) return
-    throw poolExhausted(lastSegment(instance.scope), `The machine type ${lastSegment(instance.record.machineType ?? '')} needs ${neededMib} MiB of memory, and this host has ${freeMib} MiB available. Stop other VMs or choose a smaller machine type.`)
+    throw poolExhausted(
+      lastSegment(instance.scope),
+      `The machine type ${lastSegment(instance.record.machineType ?? '')} needs ${neededMib} MiB of memory, and this host has ${freeMib} MiB available. Stop other VMs or choose a smaller machine type.`,
+    )
   }
 
   async function openMetadata(instanceId: string): Promise<void> {
@@ -122,22 +134,28 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
     live.get(instanceId)?.watch.abort()
     const entry: Live = { vm, watch: new AbortController() }
     live.set(instanceId, entry)
-    vm.waitStopped(entry.watch.signal).then(
-      (state) =>
-        compute.exclusive(instanceId, async () => {
-          if (live.get(instanceId) !== entry) return
-          live.delete(instanceId)
-          await markStopped(instanceId, vm, state.reason)
-        }),
-      (error: unknown) => {
-        if (!entry.watch.signal.aborted) kernel.log.error({ err: error, instanceId }, 'watching a machine failed')
-      },
-    ).catch((error: unknown) => kernel.log.error({ err: error, instanceId }, 'a stopped machine could not be recorded'))
+    vm.waitStopped(entry.watch.signal)
+      .then(
+        (state) =>
+          compute.exclusive(instanceId, async () => {
+            if (live.get(instanceId) !== entry) return
+            live.delete(instanceId)
+            await markStopped(instanceId, vm, state.reason)
+          }),
+        (error: unknown) => {
+          if (!entry.watch.signal.aborted) kernel.log.error({ err: error, instanceId }, 'watching a machine failed')
+        },
+      )
+      .catch((error: unknown) => kernel.log.error({ err: error, instanceId }, 'a stopped machine could not be recorded'))
   }
 
   async function markStopped(instanceId: string, vm: Vm | undefined, reason: string): Promise<void> {
     const serial = vm === undefined ? '' : await serialTail(vm)
-    setRecord(instanceId, { status: 'TERMINATED', statusMessage: `The machine ended by itself: ${reason}.${serial === '' ? '' : ` Last lines of its serial port:\n${serial}`}`, lastStopTimestamp: new Date().toISOString() })
+    setRecord(instanceId, {
+      status: 'TERMINATED',
+      statusMessage: `The machine ended by itself: ${reason}.${serial === '' ? '' : ` Last lines of its serial port:\n${serial}`}`,
+      lastStopTimestamp: new Date().toISOString(),
+    })
     await closeMetadata(instanceId)
   }
 

@@ -98,7 +98,18 @@ export function createMetadataSources(compute: Compute, projects: Projects): Met
           iat: issuedAt,
           exp: issuedAt + 3600,
           ...(format === 'full'
-            ? { google: { compute_engine: { project_id: project.projectId, project_number: Number(project.projectNumber), zone: lastSegment(instance.scope), instance_id: instance.id, instance_name: instance.name, instance_creation_timestamp: Math.floor(Date.parse(instance.record.creationTimestamp ?? '') / 1000) } } }
+            ? {
+                google: {
+                  compute_engine: {
+                    project_id: project.projectId,
+                    project_number: Number(project.projectNumber),
+                    zone: lastSegment(instance.scope),
+                    instance_id: instance.id,
+                    instance_name: instance.name,
+                    instance_creation_timestamp: Math.floor(Date.parse(instance.record.creationTimestamp ?? '') / 1000),
+                  },
+                },
+              }
             : {}),
         })
       },
@@ -106,9 +117,11 @@ export function createMetadataSources(compute: Compute, projects: Projects): Met
         const instance = find(instanceId)
         if (instance === undefined) return
         const enabled = { ...attributes(projects.metadata(instance.projectId)), ...attributes(instance.record.metadata) }['enable-guest-attributes']
-        if (String(enabled).toLowerCase() !== 'true') throw new KilnError('E_PERMISSION', `guest attributes are not enabled for ${instance.name}`, { hint: 'set the metadata enable-guest-attributes=TRUE' })
+        if (String(enabled).toLowerCase() !== 'true')
+          throw new KilnError('E_PERMISSION', `guest attributes are not enabled for ${instance.name}`, { hint: 'set the metadata enable-guest-attributes=TRUE' })
         const guestAttributes = { ...instance.hidden.guestAttributes, [namespace]: { ...instance.hidden.guestAttributes?.[namespace], [key]: value } }
-        if (Buffer.byteLength(JSON.stringify(guestAttributes)) > MAX_GUEST_ATTRIBUTES_BYTES) throw new KilnError('E_PERMISSION', `the guest attributes of ${instance.name} are full`)
+        if (Buffer.byteLength(JSON.stringify(guestAttributes)) > MAX_GUEST_ATTRIBUTES_BYTES)
+          throw new KilnError('E_PERMISSION', `the guest attributes of ${instance.name} are full`)
         compute.store.update({ ...instance, hidden: { ...instance.hidden, guestAttributes } })
         changes.emit(instanceId)
       },
@@ -125,7 +138,13 @@ function instanceTree(instance: Instance, projectNumber: string, bootDisk: Disk 
     attributes: attributes(record.metadata),
     cpuPlatform: record.cpuPlatform ?? 'Intel Broadwell',
     description: record.description ?? '',
-    disks: (record.disks ?? []).map((disk) => ({ deviceName: disk.deviceName ?? '', index: disk.index ?? 0, interface: disk.interface ?? 'SCSI', mode: disk.mode ?? 'READ_WRITE', type: 'PERSISTENT-BALANCED' })),
+    disks: (record.disks ?? []).map((disk) => ({
+      deviceName: disk.deviceName ?? '',
+      index: disk.index ?? 0,
+      interface: disk.interface ?? 'SCSI',
+      mode: disk.mode ?? 'READ_WRITE',
+      type: 'PERSISTENT-BALANCED',
+    })),
     guestAttributes: hidden.guestAttributes ?? {},
     hostname: record.hostname ?? `${name}.${zone}.c.${projectId}.internal`,
     id: instance.id,
@@ -149,7 +168,11 @@ function instanceTree(instance: Instance, projectNumber: string, bootDisk: Disk 
     })),
     preempted: 'FALSE',
     remainingCpuTime: -1,
-    scheduling: { automaticRestart: upper(record.scheduling?.automaticRestart !== false), onHostMaintenance: record.scheduling?.onHostMaintenance ?? 'MIGRATE', preemptible: upper(record.scheduling?.preemptible === true) },
+    scheduling: {
+      automaticRestart: upper(record.scheduling?.automaticRestart !== false),
+      onHostMaintenance: record.scheduling?.onHostMaintenance ?? 'MIGRATE',
+      preemptible: upper(record.scheduling?.preemptible === true),
+    },
     serviceAccounts: accountTree === undefined ? {} : { default: accountTree, [accountTree.email]: accountTree },
     tags: record.tags?.items ?? [],
     virtualClock: { driftToken: '0' },

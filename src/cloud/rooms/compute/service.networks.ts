@@ -104,7 +104,8 @@ export function createNetworks(compute: Compute): Networks {
 
   function requireUnused(network: Network | Subnetwork): void {
     for (const instance of store.list('instances', network.projectId) as readonly Resource<compute_v1.Schema$Instance>[]) {
-      if (instance.record.networkInterfaces?.some((each) => each.network === selfLink(network) || each.subnetwork === selfLink(network))) throw resourceInUse(network, linkTail(selfLink(instance)))
+      if (instance.record.networkInterfaces?.some((each) => each.network === selfLink(network) || each.subnetwork === selfLink(network)))
+        throw resourceInUse(network, linkTail(selfLink(instance)))
     }
   }
 
@@ -128,7 +129,11 @@ export function createNetworks(compute: Compute): Networks {
     patch(caller, projectId, name, body) {
       const network = get(projectId, name)
       return compute.begin(caller, { type: 'networks.patch', key: network, targetId: network.id }, () => {
-        const record = { ...network.record, ...(body.routingConfig?.routingMode ? { routingConfig: { routingMode: body.routingConfig.routingMode } } : {}), ...(body.mtu ? { mtu: body.mtu } : {}) }
+        const record = {
+          ...network.record,
+          ...(body.routingConfig?.routingMode ? { routingConfig: { routingMode: body.routingConfig.routingMode } } : {}),
+          ...(body.mtu ? { mtu: body.mtu } : {}),
+        }
         store.update({ ...network, record })
       })
     },
@@ -150,7 +155,8 @@ export function createNetworks(compute: Compute): Networks {
       const network = compute.get<Network>(parseLink(body.network ?? '', { projectId, scope: 'global', collection: 'networks' }))
       const range = requireRange(body.ipCidrRange)
       const other = subnetworksOf(network).find((each) => overlap(range, each.record.ipCidrRange ?? ''))
-      if (other !== undefined) throw invalidArgument(`Invalid IPCidrRange: ${range} conflicts with existing subnetwork '${other.name}' in region '${other.scope.replace('regions/', '')}'.`)
+      if (other !== undefined)
+        throw invalidArgument(`Invalid IPCidrRange: ${range} conflicts with existing subnetwork '${other.name}' in region '${other.scope.replace('regions/', '')}'.`)
       return compute.begin(caller, { type: 'subnetworks.insert', key: target }, () => {
         const { id } = createSubnetwork(network, region, target.name, range, body)
         relist(network)
@@ -164,7 +170,10 @@ export function createNetworks(compute: Compute): Networks {
       return compute.begin(caller, { type: 'subnetworks.patch', key: subnetwork, targetId: subnetwork.id }, () => {
         const privateIpGoogleAccess = body.privateIpGoogleAccess ?? subnetwork.record.privateIpGoogleAccess === true
         const { description = subnetwork.record.description } = body
-        store.update({ ...subnetwork, record: { ...subnetwork.record, description, privateIpGoogleAccess, fingerprint: fingerprint([subnetwork.id, subnetwork.record.ipCidrRange, privateIpGoogleAccess]) } })
+        store.update({
+          ...subnetwork,
+          record: { ...subnetwork.record, description, privateIpGoogleAccess, fingerprint: fingerprint([subnetwork.id, subnetwork.record.ipCidrRange, privateIpGoogleAccess]) },
+        })
       })
     },
     removeSubnetwork(caller, projectId, region, name) {
@@ -180,7 +189,10 @@ export function createNetworks(compute: Compute): Networks {
       if (subnetwork) return compute.get<Subnetwork>(parseLink(subnetwork, { projectId, scope: `regions/${region}`, collection: 'subnetworks' }))
       const chosen = compute.get<Network>(parseLink(network || 'default', { projectId, scope: 'global', collection: 'networks' }))
       const found = subnetworksOf(chosen).find((each) => each.scope === `regions/${region}`)
-      if (found === undefined) throw invalidArgument(`Invalid value for field 'resource.networkInterfaces[0]': the network '${chosen.name}' has no subnetwork in region ${region}. Subnetwork should be specified for custom subnetmode network`)
+      if (found === undefined)
+        throw invalidArgument(
+          `Invalid value for field 'resource.networkInterfaces[0]': the network '${chosen.name}' has no subnetwork in region ${region}. Subnetwork should be specified for custom subnetmode network`,
+        )
       return found
     },
   }
@@ -189,7 +201,8 @@ export function createNetworks(compute: Compute): Networks {
 function requireRange(range: string | null | undefined): string {
   const [address = '', prefix = ''] = (range ?? '').split('/')
   const length = Number(prefix)
-  if (!isIPv4(address) || !/^\d+$/.test(prefix) || length < 8 || length > 29) throw invalidArgument(`Invalid value for field 'resource.ipCidrRange': '${range ?? ''}'. Must be an IPv4 range such as 10.0.0.0/20, between /8 and /29.`)
+  if (!isIPv4(address) || !/^\d+$/.test(prefix) || length < 8 || length > 29)
+    throw invalidArgument(`Invalid value for field 'resource.ipCidrRange': '${range ?? ''}'. Must be an IPv4 range such as 10.0.0.0/20, between /8 and /29.`)
   if (toNumber(address) % 2 ** (32 - length) !== 0) throw invalidArgument(`Invalid value for field 'resource.ipCidrRange': '${range}'. The address has bits set beyond its prefix.`)
   return `${address}/${prefix}`
 }

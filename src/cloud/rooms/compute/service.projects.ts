@@ -25,7 +25,16 @@ export interface Projects {
   setMetadata(caller: Caller, projectId: string, body: MetadataBody): Operation
 }
 
-const LIMITS: Readonly<Record<string, number>> = { NETWORKS: 15, FIREWALLS: 100, IMAGES: 2000, STATIC_ADDRESSES: 30, INSTANCES: 100, SUBNETWORKS: 275, SNAPSHOTS: 5000, INSTANCE_TEMPLATES: 300 }
+const LIMITS: Readonly<Record<string, number>> = {
+  NETWORKS: 15,
+  FIREWALLS: 100,
+  IMAGES: 2000,
+  STATIC_ADDRESSES: 30,
+  INSTANCES: 100,
+  SUBNETWORKS: 275,
+  SNAPSHOTS: 5000,
+  INSTANCE_TEMPLATES: 300,
+}
 
 export function createProjects(compute: Compute, networks: Networks, onMetadata: (projectId: string) => void): Projects {
   const { store } = compute
@@ -62,7 +71,11 @@ export function createProjects(compute: Compute, networks: Networks, onMetadata:
         name: projectId,
         creationTimestamp: project.createTime,
         commonInstanceMetadata: record.commonInstanceMetadata,
-        quotas: Object.entries(LIMITS).map(([metric, limit]) => ({ metric, limit, usage: used(metric === 'STATIC_ADDRESSES' ? 'addresses' : metric.toLowerCase().replaceAll(/_(.)/g, (_whole, letter: string) => letter.toUpperCase())) })),
+        quotas: Object.entries(LIMITS).map(([metric, limit]) => ({
+          metric,
+          limit,
+          usage: used(metric === 'STATIC_ADDRESSES' ? 'addresses' : metric.toLowerCase().replaceAll(/_(.)/g, (_whole, letter: string) => letter.toUpperCase())),
+        })),
         selfLink: linkTo(`projects/${projectId}`),
         defaultServiceAccount: defaultServiceAccount(project),
         xpnProjectStatus: 'UNSPECIFIED_XPN_PROJECT_STATUS',
@@ -103,7 +116,8 @@ export function metadataItems(body: MetadataBody | null | undefined): { key: str
     keys.add(key)
     const valueBytes = Buffer.byteLength(value)
     totalBytes += key.length + valueBytes
-    if (valueBytes > MAX_VALUE_BYTES) throw invalidArgument(`Invalid value for field 'metadata.items.value': the value of '${key}' has ${valueBytes} bytes, and at most ${MAX_VALUE_BYTES} are allowed.`)
+    if (valueBytes > MAX_VALUE_BYTES)
+      throw invalidArgument(`Invalid value for field 'metadata.items.value': the value of '${key}' has ${valueBytes} bytes, and at most ${MAX_VALUE_BYTES} are allowed.`)
   }
   if (totalBytes > MAX_TOTAL_BYTES) throw invalidArgument(`Metadata has ${totalBytes} bytes, and at most ${MAX_TOTAL_BYTES} are allowed.`)
   return items

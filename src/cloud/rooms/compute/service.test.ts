@@ -63,17 +63,35 @@ async function untilStatus(name: string, status: string): Promise<void> {
 /** A request as the guest makes it: over the VM's own socket. */
 async function metadata(id: string, path: string, put?: string): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const call = httpRequest({ socketPath: join(home().sockets, `m-${id}`), path: `/computeMetadata/v1/${path}`, method: put === undefined ? 'GET' : 'PUT', headers: { 'metadata-flavor': 'Google', host: 'metadata.google.internal' } }, (response) => {
-      let body = ''
-      response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk)).on('end', () => resolve({ status: response.statusCode ?? 0, body }))
-    })
+    const call = httpRequest(
+      {
+        socketPath: join(home().sockets, `m-${id}`),
+        path: `/computeMetadata/v1/${path}`,
+        method: put === undefined ? 'GET' : 'PUT',
+        headers: { 'metadata-flavor': 'Google', host: 'metadata.google.internal' },
+      },
+      (response) => {
+        let body = ''
+        response
+          .setEncoding('utf8')
+          .on('data', (chunk: string) => (body += chunk))
+          .on('end', () => resolve({ status: response.statusCode ?? 0, body }))
+      },
+    )
     call.on('error', reject).end(put)
   })
 }
 
 test('an import keeps the bytes of the disk', async () => {
   const image = await get(`${api}/global/images/srv-1`)
-  expect(image).toMatchObject({ kind: 'compute#image', status: 'READY', diskSizeGb: '1', sourceType: 'RAW', guestOsFeatures: [{ type: 'UEFI_COMPATIBLE' }], selfLink: 'https://www.googleapis.com/compute/v1/projects/p-one/global/images/srv-1' })
+  expect(image).toMatchObject({
+    kind: 'compute#image',
+    status: 'READY',
+    diskSizeGb: '1',
+    sourceType: 'RAW',
+    guestOsFeatures: [{ type: 'UEFI_COMPATIBLE' }],
+    selfLink: 'https://www.googleapis.com/compute/v1/projects/p-one/global/images/srv-1',
+  })
   const raw = join(home().cloud, 'images', `${image.id}.raw`)
   expect(await sha256File(raw)).toBe(archives.rawSha256)
   // Holes stay holes: 1 GiB takes well under 10 MiB.
@@ -82,7 +100,10 @@ test('an import keeps the bytes of the disk', async () => {
 
 test('a bad archive fails the operation with the reason and leaves no image and no file', async () => {
   const before = await readdir(join(home().cloud, 'images'))
-  const cases = [['wrongName', 'other.img'], ['oddSize', 'not a multiple of 1 GB']] as const
+  const cases = [
+    ['wrongName', 'other.img'],
+    ['oddSize', 'not a multiple of 1 GB'],
+  ] as const
   for (const [object, reason] of cases) {
     const done = await operate(cloud, 'POST', `${api}/global/images`, { name: 'bad', rawDisk: { source: `gs://up/${object}.tar.gz` } })
     expect(done.httpErrorStatusCode).toBe(400)
@@ -93,7 +114,9 @@ test('a bad archive fails the operation with the reason and leaves no image and 
   const done = await operate(cloud, 'POST', `${api}/global/images`, { name: 'bad', rawDisk: { source: 'gs://up/not-gzip' } })
   expect(done.error.errors[0].message).toContain('not a gzip file')
   expect(await readdir(join(home().cloud, 'images'))).toEqual(before)
-  expect((await cloud.call('POST', `${api}/global/images`, { body: { name: 'bad', rawDisk: { source: 'gs://up/missing.tar.gz' } } })).json.error.message).toContain('gs://up/missing.tar.gz was not found')
+  expect((await cloud.call('POST', `${api}/global/images`, { body: { name: 'bad', rawDisk: { source: 'gs://up/missing.tar.gz' } } })).json.error.message).toContain(
+    'gs://up/missing.tar.gz was not found',
+  )
 })
 
 test('an import needs storage.objects.get on its object', async () => {
@@ -158,20 +181,29 @@ test('an image that was deleted keeps its bytes while a disk stands on them', as
 })
 
 test('a disk: size rules, resize, labels, in use', async () => {
-  expect((await cloud.call('POST', `${zone}/disks`, { body: { name: 'small', sourceImage: 'global/images/srv-1', sizeGb: '0' } })).json.error.message).toContain('smaller than the image size')
+  expect((await cloud.call('POST', `${zone}/disks`, { body: { name: 'small', sourceImage: 'global/images/srv-1', sizeGb: '0' } })).json.error.message).toContain(
+    'smaller than the image size',
+  )
   await succeed(cloud, 'POST', `${zone}/disks`, { name: 'data', sizeGb: 11 })
   expect((await cloud.call('POST', `${zone}/disks`, { body: { name: 'data', sizeGb: 11 } })).status).toBe(409)
   await succeed(cloud, 'POST', `${zone}/disks/data/resize`, { sizeGb: '13' })
   const disk = await get(`${zone}/disks/data`)
   expect(disk).toMatchObject({ sizeGb: '13', status: 'READY', type: expect.stringContaining('diskTypes/pd-standard') })
-  const info = JSON.parse((await run({ program: 'qemu-img', args: ['info', '--output=json', join(home().cloud, 'disks', `${disk.id}.qcow2`)] })).stdout) as { 'virtual-size': number }
+  const info = JSON.parse((await run({ program: 'qemu-img', args: ['info', '--output=json', join(home().cloud, 'disks', `${disk.id}.qcow2`)] })).stdout) as {
+    'virtual-size': number
+  }
   expect(info['virtual-size']).toBe(13 * 1024 ** 3)
   expect((await cloud.call('POST', `${zone}/disks/data/resize`, { body: { sizeGb: '2' } })).status).toBe(400)
   await succeed(cloud, 'DELETE', `${zone}/disks/data`)
 })
 
 test('a VM: the whole life', async () => {
-  const done = await succeed(cloud, 'POST', `${zone}/instances`, instanceBody('dev', { labels: { role: 'dev' }, serviceAccounts: [{ email: 'srv@p-one.iam.gserviceaccount.com', scopes: ['https://www.googleapis.com/auth/cloud-platform'] }] }))
+  const done = await succeed(
+    cloud,
+    'POST',
+    `${zone}/instances`,
+    instanceBody('dev', { labels: { role: 'dev' }, serviceAccounts: [{ email: 'srv@p-one.iam.gserviceaccount.com', scopes: ['https://www.googleapis.com/auth/cloud-platform'] }] }),
+  )
   expect(done).toMatchObject({ operationType: 'insert', progress: 100, zone: expect.stringContaining('zones/us-central1-c'), targetLink: expect.stringContaining('instances/dev') })
   const dev = await get(`${zone}/instances/dev`)
   expect(dev).toMatchObject({ status: 'RUNNING', metadata: { items: [{ key: 'greeting', value: 'hello' }] }, tags: { fingerprint: expect.any(String) } })
@@ -216,11 +248,17 @@ test('the metadata server tells the machine what the API was told, and changes r
   world.accounts.set('srv@p-one.iam.gserviceaccount.com', false)
 
   const waiting = metadata(instance.id, 'instance/attributes/?recursive=true&wait_for_change=true&timeout_sec=20')
-  expect((await cloud.call('POST', `${zone}/instances/meta/setMetadata`, { body: { fingerprint: 'AAAA', items: [] } })).json.error).toMatchObject({ code: 412, errors: [{ reason: 'conditionNotMet' }] })
+  expect((await cloud.call('POST', `${zone}/instances/meta/setMetadata`, { body: { fingerprint: 'AAAA', items: [] } })).json.error).toMatchObject({
+    code: 412,
+    errors: [{ reason: 'conditionNotMet' }],
+  })
   await succeed(cloud, 'POST', `${zone}/instances/meta/setMetadata`, { fingerprint: instance.metadata.fingerprint, items: [{ key: 'greeting', value: 'servus' }] })
   expect(JSON.parse((await waiting).body)).toEqual({ greeting: 'servus' })
   const project = await get(api)
-  await succeed(cloud, 'POST', `${api}/setCommonInstanceMetadata`, { fingerprint: project.commonInstanceMetadata.fingerprint, items: [{ key: 'ssh-keys', value: 'me:ssh-ed25519 AAAA me' }] })
+  await succeed(cloud, 'POST', `${api}/setCommonInstanceMetadata`, {
+    fingerprint: project.commonInstanceMetadata.fingerprint,
+    items: [{ key: 'ssh-keys', value: 'me:ssh-ed25519 AAAA me' }],
+  })
   expect((await metadata(instance.id, 'project/attributes/ssh-keys')).body).toBe('me:ssh-ed25519 AAAA me')
   await succeed(cloud, 'DELETE', `${zone}/instances/meta`)
 })
@@ -229,7 +267,11 @@ test('forwards follow firewall rules and tags of a running machine', async () =>
   await succeed(cloud, 'POST', `${zone}/instances`, instanceBody('web'))
   const { id, tags, networkInterfaces } = await get(`${zone}/instances/web`)
   const address = networkInterfaces[0].accessConfigs[0].natIP as string
-  const ports = async (): Promise<number[]> => ((await driver.open(join(home().cloud, 'vms', id)))?.spec.forwards ?? []).filter((forward) => forward.hostAddress === address).map((forward) => forward.guestPort).toSorted((a, b) => a - b)
+  const ports = async (): Promise<number[]> =>
+    ((await driver.open(join(home().cloud, 'vms', id)))?.spec.forwards ?? [])
+      .filter((forward) => forward.hostAddress === address)
+      .map((forward) => forward.guestPort)
+      .toSorted((a, b) => a - b)
   expect(await ports()).toEqual([22, 3389])
   await succeed(cloud, 'POST', `${api}/global/firewalls`, { name: 'allow-web', allowed: [{ IPProtocol: 'tcp', ports: ['8080'] }], targetTags: ['web'] })
   expect(await ports()).toEqual([22, 3389])
@@ -299,13 +341,17 @@ test('a VM whose making the daemon did not finish is made once, by the next one'
   await cloud.kernel().operations.wait(started.json.name, 10_000)
   const { database } = cloud.kernel()
   const row = database.get<{ record: string; id: string }>("SELECT id, record FROM compute_resources WHERE collection = 'instances' AND name = 'half'")
-  database.run('UPDATE compute_resources SET record = ? WHERE id = ?', JSON.stringify({ ...JSON.parse(row?.record ?? '{}'), status: 'STAGING', statusMessage: undefined }), row?.id ?? '')
+  database.run(
+    'UPDATE compute_resources SET record = ? WHERE id = ?',
+    JSON.stringify({ ...JSON.parse(row?.record ?? '{}'), status: 'STAGING', statusMessage: undefined }),
+    row?.id ?? '',
+  )
   const operation = cloud.kernel().operations.get(started.json.name)
   database.run("UPDATE operations SET status = 'RUNNING', record = ? WHERE name = ?", JSON.stringify({ ...operation, status: 'RUNNING', error: undefined }), started.json.name)
   await cloud.restart()
   expect((await cloud.kernel().operations.wait(started.json.name, 10_000))?.error).toBeUndefined()
   expect((await get(`${zone}/instances/half`)).status).toBe('RUNNING')
-  expect((await readdir(join(home().cloud, 'vms')))).toEqual([row?.id])
+  expect(await readdir(join(home().cloud, 'vms'))).toEqual([row?.id])
   await succeed(cloud, 'DELETE', `${zone}/instances/half`)
 })
 
@@ -330,7 +376,12 @@ test('disks are attached and detached while the VM is stopped; one that is not a
   await succeed(cloud, 'DELETE', `${zone}/disks/extra`)
   await succeed(cloud, 'DELETE', `${zone}/instances/keeper`)
   expect((await get(`${zone}/disks/keeper`)).users).toBeUndefined()
-  await succeed(cloud, 'POST', `${api}/global/images`, { name: 'of-keeper', family: 'kept', sourceType: 'RAW', sourceDisk: 'https://compute.googleapis.com/compute/v1/p-one/zones/us-central1-c/disks/keeper' })
+  await succeed(cloud, 'POST', `${api}/global/images`, {
+    name: 'of-keeper',
+    family: 'kept',
+    sourceType: 'RAW',
+    sourceDisk: 'https://compute.googleapis.com/compute/v1/p-one/zones/us-central1-c/disks/keeper',
+  })
   expect(await get(`${api}/global/images/of-keeper`)).toMatchObject({ status: 'READY', diskSizeGb: '10', guestOsFeatures: [{ type: 'UEFI_COMPATIBLE' }] })
   await succeed(cloud, 'DELETE', `${zone}/disks/keeper`)
 })
@@ -339,7 +390,9 @@ test('a reserved address becomes the address of a VM', async () => {
   await succeed(cloud, 'POST', `${api}/regions/us-central1/addresses`, { name: 'front' })
   const { address } = await get(`${api}/regions/us-central1/addresses/front`)
   const nic = { network: 'global/networks/default', accessConfigs: [{ type: 'ONE_TO_ONE_NAT', natIP: address }] }
-  expect((await cloud.call('POST', `${zone}/instances`, { body: instanceBody('front', { networkInterfaces: [{ ...nic, accessConfigs: [{ natIP: '127.9.9.9' }] }] }) })).status).toBe(400)
+  expect(
+    (await cloud.call('POST', `${zone}/instances`, { body: instanceBody('front', { networkInterfaces: [{ ...nic, accessConfigs: [{ natIP: '127.9.9.9' }] }] }) })).status,
+  ).toBe(400)
   await succeed(cloud, 'POST', `${zone}/instances`, instanceBody('front', { networkInterfaces: [nic] }))
   expect((await get(`${zone}/instances/front`)).networkInterfaces[0].accessConfigs[0].natIP).toBe(address)
   expect((await cloud.call('DELETE', `${api}/regions/us-central1/addresses/front`)).status).toBe(400)
@@ -362,7 +415,9 @@ test('a VM acts as its account only when its maker may', async () => {
   const denied = await cloud.call('POST', `${zone}/instances`, { token, body })
   expect(denied.status).toBe(403)
   expect(denied.json.error.message).toContain('iam.serviceAccounts.actAs')
-  expect((await cloud.call('POST', `${zone}/instances`, { body: instanceBody('acting', { serviceAccounts: [{ email: 'nobody@p-one.iam.gserviceaccount.com' }] }) })).json.error.message).toContain('nobody@p-one')
+  expect(
+    (await cloud.call('POST', `${zone}/instances`, { body: instanceBody('acting', { serviceAccounts: [{ email: 'nobody@p-one.iam.gserviceaccount.com' }] }) })).json.error.message,
+  ).toContain('nobody@p-one')
 })
 
 test('reset ends every machine and removes every file', async () => {

@@ -138,7 +138,9 @@ const NAME = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/
 /** @throws ApiError 400 in Compute Engine's words. */
 export function requireName(name: unknown, field = 'resource.name'): string {
   if (typeof name === 'string' && NAME.test(name)) return name
-  throw invalidArgument(`Invalid value for field '${field}': '${typeof name === 'string' ? name.slice(0, 100) : ''}'. Must be a match of regex '(?:[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?)'`)
+  throw invalidArgument(
+    `Invalid value for field '${field}': '${typeof name === 'string' ? name.slice(0, 100) : ''}'. Must be a match of regex '(?:[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?)'`,
+  )
 }
 
 const LABEL_KEY = /^[\p{Ll}\p{Lo}][\p{Ll}\p{Lo}\p{N}_-]{0,62}$/u
@@ -149,8 +151,14 @@ export function requireLabels(labels: Readonly<Record<string, string>> | null | 
   const entries = Object.entries(labels ?? {})
   if (entries.length > 64) throw invalidArgument(`Invalid value for field 'resource.labels': ${entries.length} labels, and at most 64 are allowed.`)
   for (const [key, value] of entries) {
-    if (!LABEL_KEY.test(key)) throw invalidArgument(`Invalid value for field 'resource.labels': '${key}'. Label key '${key}' violates format constraints: lower-case letters, digits, _ and -, starting with a letter, at most 63 characters.`)
-    if (!LABEL_VALUE.test(value)) throw invalidArgument(`Invalid value for field 'resource.labels': '${value}'. Label value '${value}' violates format constraints: lower-case letters, digits, _ and -, at most 63 characters.`)
+    if (!LABEL_KEY.test(key))
+      throw invalidArgument(
+        `Invalid value for field 'resource.labels': '${key}'. Label key '${key}' violates format constraints: lower-case letters, digits, _ and -, starting with a letter, at most 63 characters.`,
+      )
+    if (!LABEL_VALUE.test(value))
+      throw invalidArgument(
+        `Invalid value for field 'resource.labels': '${value}'. Label value '${value}' violates format constraints: lower-case letters, digits, _ and -, at most 63 characters.`,
+      )
   }
   return Object.fromEntries(entries)
 }

@@ -38,7 +38,8 @@ test('the disk and its digest are the same, whichever way tar stored it', async 
 
 test('what is cut off anywhere, or damaged, is refused with the reason', async () => {
   const whole = await readFile(archives.sparse)
-  for (const length of [0, 1, 20, whole.length >> 1, whole.length - 4]) await expect(extract(whole.subarray(0, length)), String(length)).rejects.toMatchObject({ status: 'INVALID_ARGUMENT' })
+  for (const length of [0, 1, 20, whole.length >> 1, whole.length - 4])
+    await expect(extract(whole.subarray(0, length)), String(length)).rejects.toMatchObject({ status: 'INVALID_ARGUMENT' })
   const damaged = Buffer.from(whole)
   damaged.writeUInt32LE(0xdeadbeef, whole.length - 8)
   await expect(extract(damaged)).rejects.toThrow('damaged')

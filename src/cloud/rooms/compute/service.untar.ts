@@ -80,7 +80,10 @@ function explainArchiveError(error: unknown, path: string): unknown {
 }
 
 function invalid(why: string): ApiError {
-  return invalidArgument(`The tar archive is not valid: ${why}. It must be a gzip-compressed tar in the GNU format with a single file disk.raw, whose size is a multiple of 1 GB.`, { reason: 'invalid' })
+  return invalidArgument(
+    `The tar archive is not valid: ${why}. It must be a gzip-compressed tar in the GNU format with a single file disk.raw, whose size is a multiple of 1 GB.`,
+    { reason: 'invalid' },
+  )
 }
 
 interface Reader {
@@ -216,7 +219,11 @@ function checkExtents(extents: readonly Extent[], sizeBytes: number, storedBytes
   if (total !== storedBytes) throw invalid('its sparse map does not fit its size')
 }
 
-function createWriter(file: FileHandle, path: string, signal: AbortSignal): { zeros(until: number): Promise<void>; data(reader: Reader, length: number): Promise<void>; digest(): string } {
+function createWriter(
+  file: FileHandle,
+  path: string,
+  signal: AbortSignal,
+): { zeros(until: number): Promise<void>; data(reader: Reader, length: number): Promise<void>; digest(): string } {
   const sha256 = createHash('sha256')
   let position = 0
   let sinceCheckBytes = Number.POSITIVE_INFINITY

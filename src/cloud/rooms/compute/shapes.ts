@@ -33,7 +33,11 @@ export function toComputeOperation(operation: Operation): compute_v1.Schema$Oper
     selfLink: linkTo(`${project}/${operation.scope}/operations/${operation.name}`),
     ...(error === undefined
       ? {}
-      : { error: { errors: [{ code: operationCode(error.reason), message: error.message }] }, httpErrorStatusCode: error.httpStatus, httpErrorMessage: error.status.replaceAll('_', ' ') }),
+      : {
+          error: { errors: [{ code: operationCode(error.reason), message: error.message }] },
+          httpErrorStatusCode: error.httpStatus,
+          httpErrorMessage: error.status.replaceAll('_', ' '),
+        }),
   }
 }
 
@@ -66,7 +70,12 @@ export function toAggregatedList(kind: string, path: string, member: string, res
   const byScope: Record<string, Record<string, object[]>> = {}
   const keyed = resources.map(({ scope, record }) => ({ scope, record, name: `${scope}/${nameOf(record)}` })).toSorted((left, right) => (left.name < right.name ? -1 : 1))
   const matches = parseFilter(query.filter)
-  const { items, nextPageToken } = page(keyed.filter((item) => matches(item.record)), { pageSize: query.maxResults, pageToken: query.pageToken }, (item) => item.name, { size: 500, max: 500 })
+  const { items, nextPageToken } = page(
+    keyed.filter((item) => matches(item.record)),
+    { pageSize: query.maxResults, pageToken: query.pageToken },
+    (item) => item.name,
+    { size: 500, max: 500 },
+  )
   for (const { scope, record } of items) ((byScope[scope] ??= {})[member] ??= []).push(record)
   return { kind: `compute#${kind}`, id: path, items: byScope, selfLink: linkTo(path), ...(nextPageToken === undefined ? {} : { nextPageToken }) }
 }

@@ -58,7 +58,13 @@ export interface ComputeStore {
 export function createComputeStore(database: Database): ComputeStore {
   return {
     get(key) {
-      const row = database.get<ResourceRow>('SELECT * FROM compute_resources WHERE project_id = ? AND scope = ? AND collection = ? AND name = ?', key.projectId, key.scope, key.collection, key.name)
+      const row = database.get<ResourceRow>(
+        'SELECT * FROM compute_resources WHERE project_id = ? AND scope = ? AND collection = ? AND name = ?',
+        key.projectId,
+        key.scope,
+        key.collection,
+        key.name,
+      )
       return row === undefined ? undefined : toResource(row)
     },
     byId(id) {
@@ -67,14 +73,32 @@ export function createComputeStore(database: Database): ComputeStore {
     },
     list: (collection, projectId, scope) =>
       database
-        .all<ResourceRow>('SELECT * FROM compute_resources WHERE collection = ? AND (? IS NULL OR project_id = ?) AND (? IS NULL OR scope = ?) ORDER BY scope, name', collection, projectId ?? null, projectId ?? null, scope ?? null, scope ?? null)
+        .all<ResourceRow>(
+          'SELECT * FROM compute_resources WHERE collection = ? AND (? IS NULL OR project_id = ?) AND (? IS NULL OR scope = ?) ORDER BY scope, name',
+          collection,
+          projectId ?? null,
+          projectId ?? null,
+          scope ?? null,
+          scope ?? null,
+        )
         .map(toResource),
     insert(resource) {
-      database.run('INSERT INTO compute_resources VALUES (?, ?, ?, ?, ?, ?, ?)', resource.projectId, resource.scope, resource.collection, resource.name, resource.id, JSON.stringify(resource.record), JSON.stringify(resource.hidden))
+      database.run(
+        'INSERT INTO compute_resources VALUES (?, ?, ?, ?, ?, ?, ?)',
+        resource.projectId,
+        resource.scope,
+        resource.collection,
+        resource.name,
+        resource.id,
+        JSON.stringify(resource.record),
+        JSON.stringify(resource.hidden),
+      )
     },
-    update: (resource) => database.run('UPDATE compute_resources SET record = ?, hidden = ? WHERE id = ?', JSON.stringify(resource.record), JSON.stringify(resource.hidden), resource.id) > 0,
+    update: (resource) =>
+      database.run('UPDATE compute_resources SET record = ?, hidden = ? WHERE id = ?', JSON.stringify(resource.record), JSON.stringify(resource.hidden), resource.id) > 0,
     remove: (id) => void database.run('DELETE FROM compute_resources WHERE id = ?', id),
-    findRequest: (projectId, requestId) => database.get<{ operation: string }>('SELECT operation FROM compute_requests WHERE project_id = ? AND request_id = ?', projectId, requestId)?.operation,
+    findRequest: (projectId, requestId) =>
+      database.get<{ operation: string }>('SELECT operation FROM compute_requests WHERE project_id = ? AND request_id = ?', projectId, requestId)?.operation,
     saveRequest: (projectId, requestId, operation) => void database.run('INSERT OR REPLACE INTO compute_requests VALUES (?, ?, ?)', projectId, requestId, operation),
   }
 }

@@ -50,7 +50,10 @@ export function portsRoom(world: FakeWorld): Room {
         },
       })
       kernel.ports.provide('serviceAccounts', {
-        find: (email) => (world.accounts.has(email) ? { email, uniqueId: `1${sha256Hex(email).replaceAll(/\D/g, '').slice(0, 19)}`, projectId: 'p-one', disabled: world.accounts.get(email) === true } : undefined),
+        find: (email) =>
+          world.accounts.has(email)
+            ? { email, uniqueId: `1${sha256Hex(email).replaceAll(/\D/g, '').slice(0, 19)}`, projectId: 'p-one', disabled: world.accounts.get(email) === true }
+            : undefined,
         verifyKeyFile: async () => undefined,
         signJwt: async (email, claims) => `${email}.${JSON.stringify(claims)}`,
       })
@@ -136,7 +139,15 @@ export function instanceBody(name: string, fields: object = {}): object {
   return {
     name,
     machineType: 'https://compute.googleapis.com/compute/v1/projects/p-one/zones/us-central1-c/machineTypes/e2-small',
-    disks: [{ autoDelete: true, boot: true, initializeParams: { sourceImage: 'https://compute.googleapis.com/compute/v1/projects/p-one/global/images/family/srv' }, mode: 'READ_WRITE', type: 'PERSISTENT' }],
+    disks: [
+      {
+        autoDelete: true,
+        boot: true,
+        initializeParams: { sourceImage: 'https://compute.googleapis.com/compute/v1/projects/p-one/global/images/family/srv' },
+        mode: 'READ_WRITE',
+        type: 'PERSISTENT',
+      },
+    ],
     networkInterfaces: [{ accessConfigs: [{ name: 'external-nat', type: 'ONE_TO_ONE_NAT' }], network: 'global/networks/default' }],
     metadata: { items: [null, null, { key: 'greeting', value: 'hello' }] },
     ...fields,
