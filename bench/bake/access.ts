@@ -7,8 +7,12 @@ import { join } from 'node:path'
 import { run } from '../../src/host/exec.ts'
 import { debugfs, rootFileSystem, statPaths } from './root-file-system.ts'
 
+const sshFolder = join('/root', '.ssh')
+const sshdFolder = '/etc/ssh/sshd_config.d'
+const wanted = [join(sshFolder, 'authorized_keys'), join(sshdFolder, '00-bench.conf')]
+
 /** What the way in leaves in an image, to be removed by the build that used it. */
-export const accessPaths: readonly string[] = ['/root/.ssh', '/etc/ssh/sshd_config.d/00-bench.conf']
+export const accessPaths: readonly string[] = [sshFolder, join(sshdFolder, '00-bench.conf')]
 
 /** Makes a key pair in `folder`. Returns the private key's path. */
 export async function makeKey(folder: string, signal: AbortSignal): Promise<string> {
@@ -26,18 +30,17 @@ export async function copyWithAccess(disk: string, target: string, privateKey: s
   await writeFile(settings, 'PermitRootLogin prohibit-password\n')
   const fileSystem = await rootFileSystem(target, signal)
   const commands = [
-    'mkdir /root/.ssh',
-    'sif /root/.ssh mode 040700',
-    'cd /root/.ssh',
+    `mkdir ${sshFolder}`,
+    `sif ${sshFolder} mode 040700`,
+    `cd ${sshFolder}`,
     `write "${key}" authorized_keys`,
-    'sif /root/.ssh/authorized_keys mode 0100600',
-    'cd /etc/ssh/sshd_config.d',
+    'sif authorized_keys mode 0100600',
+    `cd ${sshdFolder}`,
     // sshd takes the first value that it finds, and reads these files in the order of their names.
     `write "${settings}" 00-bench.conf`,
-    'sif /etc/ssh/sshd_config.d/00-bench.conf mode 0100644',
+    'sif 00-bench.conf mode 0100644',
   ]
   const output = await debugfs(fileSystem, commands, { folder, write: true, signal })
-  const wanted = ['/root/.ssh/authorized_keys', '/etc/ssh/sshd_config.d/00-bench.conf']
   const found = await statPaths(fileSystem, wanted, { folder, signal })
   for (const path of wanted) if (found.get(path)?.user !== 0) throw new Error(`${path} could not be put into the base disk for Packer:\n${output}`)
 }
