@@ -36,11 +36,11 @@ export async function findVm(options: { readonly home: KilnHome; readonly dir: s
 }
 
 /** @throws KilnError E_NOT_FOUND that lists the VMs that are there */
-export async function getInstance(vm: VmTarget): Promise<{ readonly status: string; readonly address: string; readonly image: string }> {
+export async function getInstance(vm: VmTarget): Promise<{ readonly id: string; readonly status: string; readonly address: string }> {
   const compute = await vm.clients.compute()
   try {
     const instance = await call(compute.instances.get({ project: vm.project, zone: vm.zone, instance: vm.name }))
-    return { status: instance.status ?? '', address: instance.networkInterfaces?.[0]?.accessConfigs?.[0]?.natIP ?? '', image: instance.labels?.['kiln-image'] ?? '' }
+    return { id: String(instance.id), status: instance.status ?? '', address: instance.networkInterfaces?.[0]?.accessConfigs?.[0]?.natIP ?? '' }
   } catch (error) {
     if (!isAbsent(error)) throw error
     const list = await call(compute.instances.list({ project: vm.project, zone: vm.zone })).catch(() => ({ items: [] }))
@@ -103,32 +103,26 @@ export async function prepareSsh(vm: VmTarget, signal: AbortSignal, note: (text:
   if (instance.status !== 'RUNNING') throw new KilnError('E_VM', `the VM ${vm.name} is ${instance.status}`, { hint: 'start it with `kiln up`' })
   const key = await ensureKey(vm.home)
   await addProjectKey(vm, key.publicKey, signal)
+  const known = join(vm.home.root, 'ssh', 'known_hosts')
+  await mkdir(vm.home.sockets, { recursive: true, mode: 0o700 })
+  const common = ['-i', key.path, '-o', 'IdentitiesOnly=yes', '-o', `UserKnownHostsFile=${known}`, '-o', 'StrictHostKeyChecking=accept-new', '-o', `HostKeyAlias=${vm.project}.${vm.name}.${instance.id}`, '-o', 'LogLevel=ERROR']
+  // The connection that proves that the key is accepted is kept for the command that follows.
+  const shared = ['-o', 'ControlMaster=auto', '-o', `ControlPath=${join(vm.home.sockets, 'ssh-%C')}`, '-o', 'ControlPersist=60']
   let told = false
-  const port = await waitFor({ what: `SSH on ${vm.name}`, timeoutMs: 300_000, intervalMs: 500, signal }, async () => {
+  return waitFor({ what: `SSH on ${vm.name}`, timeoutMs: 300_000, intervalMs: 500, signal, hint: `look at its boot: kiln serial ${vm.name}` }, async () => {
+    let status = 'no connection'
     // Without the right to bind port 22, the pocket cloud forwards it ten thousand higher.
-    for (const candidate of [22, 10_022]) if (await accepts(candidate, instance.address)) return { done: true, value: candidate }
+    for (const port of [22, 10_022]) {
+      if (!(await accepts(port, instance.address))) continue
+      const args = [...common, ...shared, '-p', String(port), `${sshUser}@${instance.address}`]
+      const check = await run({ program: 'ssh', args: ['-o', 'BatchMode=yes', '-o', 'ConnectTimeout=30', ...args, 'true'] }, { signal, okCodes: [0, 255], what: 'connecting' })
+      if (check.exitCode === 0) return { done: true, value: args }
+      status = check.stderr.trim().split('\n').at(-1) ?? ''
+    }
     if (!told) note(`waiting for SSH on ${instance.address}`)
     told = true
-    return { done: false, status: 'no connection' }
+    return { done: false, status }
   })
-  const known = join(vm.home.root, 'ssh', 'known_hosts')
-  return [
-    '-i',
-    key.path,
-    '-p',
-    String(port),
-    '-o',
-    'IdentitiesOnly=yes',
-    '-o',
-    `UserKnownHostsFile=${known}`,
-    '-o',
-    'StrictHostKeyChecking=accept-new',
-    '-o',
-    `HostKeyAlias=${vm.project}.${vm.name}`,
-    '-o',
-    'LogLevel=ERROR',
-    `${sshUser}@${instance.address}`,
-  ]
 }
 
 /** One key pair per data folder, made at first use. */
