@@ -12,7 +12,7 @@ import { linkTail, linkTo } from './links.ts'
 import type { AddressBody, LabelsBody } from './schema.ts'
 import { requireLabels, requireName, requireRegion } from './service.ts'
 import type { Caller, Compute } from './service.ts'
-import { fingerprint, head } from './shapes.ts'
+import { fingerprint, head, sameFingerprint } from './shapes.ts'
 import { toAddress, toNumber } from './service.networks.ts'
 import type { Instance } from './service.instances.ts'
 import type { Key, Resource } from './store.ts'
@@ -135,7 +135,7 @@ export function createAddresses(compute: Compute): Addresses {
     setLabels(caller, projectId, scope, name, body) {
       const address = get(projectId, scope, name)
       const labels = requireLabels(body.labels)
-      if (body.labelFingerprint !== address.record.labelFingerprint) throw fingerprintMismatch('Labels')
+      if (!sameFingerprint(body.labelFingerprint, address.record.labelFingerprint)) throw fingerprintMismatch('Labels')
       return compute.begin(caller, { type: 'addresses.setLabels', key: address, targetId: address.id }, () => {
         store.update({ ...address, record: { ...address.record, labels, labelFingerprint: fingerprint(labels) } })
       })

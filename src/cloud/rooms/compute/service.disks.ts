@@ -9,7 +9,7 @@ import { requireLabels, requireName, requireZone } from './service.ts'
 import type { Caller, Compute } from './service.ts'
 import type { DiskHidden, Files } from './service.files.ts'
 import type { Image, Images } from './service.images.ts'
-import { fingerprint, head } from './shapes.ts'
+import { fingerprint, head, sameFingerprint } from './shapes.ts'
 import { diskTypes } from './data/machine-types.ts'
 import type { Key, Resource } from './store.ts'
 
@@ -171,7 +171,7 @@ export function createDisks(compute: Compute, files: Files, images: Images): Dis
     setLabels(caller, projectId, zone, name, body) {
       const disk = get(projectId, zone, name)
       const labels = requireLabels(body.labels)
-      if (body.labelFingerprint !== disk.record.labelFingerprint) throw fingerprintMismatch('Labels')
+      if (!sameFingerprint(body.labelFingerprint, disk.record.labelFingerprint)) throw fingerprintMismatch('Labels')
       return compute.begin(caller, { type: 'disks.setLabels', key: disk, targetId: disk.id }, () => {
         store.update({ ...disk, record: { ...disk.record, labels, labelFingerprint: fingerprint(labels) } })
       })

@@ -10,7 +10,7 @@ import type { DeprecateBody, ImageBody, LabelsBody } from './schema.ts'
 import { requireLabels, requireName } from './service.ts'
 import type { Caller, Compute } from './service.ts'
 import type { DiskHidden, Files, ImageHidden } from './service.files.ts'
-import { fingerprint, head } from './shapes.ts'
+import { fingerprint, head, sameFingerprint } from './shapes.ts'
 import type { Key, Resource } from './store.ts'
 
 export type Image = Resource<compute_v1.Schema$Image, ImageHidden>
@@ -218,7 +218,7 @@ export function createImages(compute: Compute, files: Files): Images {
     setLabels(caller, projectId, name, body) {
       const image = get(projectId, name)
       const labels = requireLabels(body.labels)
-      if (body.labelFingerprint !== image.record.labelFingerprint) throw fingerprintMismatch('Labels')
+      if (!sameFingerprint(body.labelFingerprint, image.record.labelFingerprint)) throw fingerprintMismatch('Labels')
       return change(caller, 'images.setLabels', image, (record) => ({ ...record, labels, labelFingerprint: fingerprint(labels) }))
     },
     deprecate(caller, projectId, name, body) {

@@ -14,7 +14,7 @@ import type { Instance } from './service.instances.ts'
 import type { Machines } from './service.machines.ts'
 import type { MetadataSources } from './service.metadata.ts'
 import { metadataItems } from './service.projects.ts'
-import { fingerprint } from './shapes.ts'
+import { fingerprint, sameFingerprint } from './shapes.ts'
 
 export interface InstanceChanges {
   setMetadata(caller: Caller, instance: Instance, body: MetadataBody): Operation
@@ -68,7 +68,7 @@ export function createInstanceChanges(compute: Compute, { disks, machines, plans
   return {
     setMetadata(caller, instance, body) {
       const items = metadataItems(body)
-      if (body.fingerprint !== instance.record.metadata?.fingerprint) throw fingerprintMismatch('Metadata')
+      if (!sameFingerprint(body.fingerprint, instance.record.metadata?.fingerprint)) throw fingerprintMismatch('Metadata')
       return change(caller, 'instances.setMetadata', instance, (record) => ({
         ...record,
         metadata: { kind: 'compute#metadata', fingerprint: fingerprint(items), ...(items.length === 0 ? {} : { items }) },
@@ -76,12 +76,12 @@ export function createInstanceChanges(compute: Compute, { disks, machines, plans
     },
     setLabels(caller, instance, body) {
       const labels = requireLabels(body.labels)
-      if (body.labelFingerprint !== instance.record.labelFingerprint) throw fingerprintMismatch('Labels')
+      if (!sameFingerprint(body.labelFingerprint, instance.record.labelFingerprint)) throw fingerprintMismatch('Labels')
       return change(caller, 'instances.setLabels', instance, (record) => ({ ...record, labels, labelFingerprint: fingerprint(labels) }))
     },
     setTags(caller, instance, body) {
       const tags = requireTags(body.items)
-      if (body.fingerprint !== instance.record.tags?.fingerprint) throw fingerprintMismatch('Tags')
+      if (!sameFingerprint(body.fingerprint, instance.record.tags?.fingerprint)) throw fingerprintMismatch('Tags')
       return change(caller, 'instances.setTags', instance, (record) => ({ ...record, tags: { fingerprint: fingerprint(tags), ...(tags.length === 0 ? {} : { items: tags }) } }))
     },
     setServiceAccount(caller, instance, account) {

@@ -10,7 +10,7 @@ import type { NetworkBody, SubnetworkBody } from './schema.ts'
 import { requireName, requireRegion } from './service.ts'
 import type { Caller, Compute } from './service.ts'
 import { defaultRules, firewallRecord } from './service.firewalls.ts'
-import { fingerprint, head } from './shapes.ts'
+import { fingerprint, head, sameFingerprint } from './shapes.ts'
 import type { Key, Resource } from './store.ts'
 
 export type Network = Resource<compute_v1.Schema$Network>
@@ -166,7 +166,7 @@ export function createNetworks(compute: Compute): Networks {
     getSubnetwork: (projectId, region, name) => compute.get<Subnetwork>(subnetworkKey(projectId, requireRegion(projectId, region), name)),
     patchSubnetwork(caller, projectId, region, name, body) {
       const subnetwork = compute.get<Subnetwork>(subnetworkKey(projectId, region, name))
-      if (body.fingerprint && body.fingerprint !== subnetwork.record.fingerprint) throw fingerprintMismatch('Subnetwork')
+      if (body.fingerprint && !sameFingerprint(body.fingerprint, subnetwork.record.fingerprint)) throw fingerprintMismatch('Subnetwork')
       return compute.begin(caller, { type: 'subnetworks.patch', key: subnetwork, targetId: subnetwork.id }, () => {
         const privateIpGoogleAccess = body.privateIpGoogleAccess ?? subnetwork.record.privateIpGoogleAccess === true
         const { description = subnetwork.record.description } = body

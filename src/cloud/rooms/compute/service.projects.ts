@@ -11,7 +11,7 @@ import { linkTo } from './links.ts'
 import type { MetadataBody } from './schema.ts'
 import type { Caller, Compute } from './service.ts'
 import type { Networks } from './service.networks.ts'
-import { fingerprint } from './shapes.ts'
+import { fingerprint, sameFingerprint } from './shapes.ts'
 import type { Key, Resource } from './store.ts'
 
 type ProjectResource = Resource<compute_v1.Schema$Project>
@@ -87,7 +87,7 @@ export function createProjects(compute: Compute, networks: Networks, onMetadata:
     setMetadata(caller, projectId, body) {
       const project = row(projectId)
       const items = metadataItems(body)
-      if (body.fingerprint !== project.record.commonInstanceMetadata?.fingerprint) throw fingerprintMismatch('Metadata')
+      if (!sameFingerprint(body.fingerprint, project.record.commonInstanceMetadata?.fingerprint)) throw fingerprintMismatch('Metadata')
       return compute.begin(caller, { type: 'projects.setCommonInstanceMetadata', key: project, scope: 'global', targetId: project.id, args: { projectId } }, () => {
         store.update({ ...project, record: { ...project.record, commonInstanceMetadata: { kind: 'compute#metadata', fingerprint: fingerprint(items), items } } })
         onMetadata(projectId)

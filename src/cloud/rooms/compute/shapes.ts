@@ -51,6 +51,12 @@ export function fingerprint(content: unknown): string {
   return createHash('sha256').update(canonicalJson(content)).digest().subarray(0, 8).toString('base64')
 }
 
+/** True for the fingerprint that was read. gcloud sends it back in URL-safe base64, since its client library decodes and encodes it anew. */
+export function sameFingerprint(sent: string | null | undefined, current: string | null | undefined): boolean {
+  if (!sent || !current) return false
+  return Buffer.from(sent, 'base64').equals(Buffer.from(current, 'base64'))
+}
+
 export interface ListQuery {
   readonly maxResults?: string | undefined
   readonly pageToken?: string | undefined
