@@ -15,9 +15,15 @@ export function numericId(): string {
   return String(value === 0n ? 1n : value)
 }
 
-/** A fresh etag or fingerprint: eight random bytes in standard base64, since clients decode it. */
+/**
+ * A fresh etag or fingerprint: eight random bytes in base64, since clients decode it. Without + and /, since gcloud sends it back in the
+ * URL-safe alphabet, where those are other characters.
+ */
 export function newEtag(): string {
-  return randomBytes(8).toString('base64')
+  for (;;) {
+    const etag = randomBytes(8).toString('base64')
+    if (!/[+/]/.test(etag)) return etag
+  }
 }
 
 /** A secret with 256 bits, url-safe. */
