@@ -45,7 +45,11 @@ describe('from a Python project to a VM that answers', () => {
   })
 
   test('cloud status and plan tell as data', async () => {
-    expect((await place.kiln(['cloud', 'status', '--json'])).json).toMatchObject({ running: true, url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/), pid: expect.any(Number) })
+    expect((await place.kiln(['cloud', 'status', '--json'])).json).toMatchObject({
+      running: true,
+      url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      pid: expect.any(Number),
+    })
     const plan = await place.kiln(['plan', '--json'])
     expect(plan.json.nodes.filter((node: { action: string }) => node.action !== 'noop')).toEqual([])
     const status = await place.kiln(['status', '--json'])
@@ -53,7 +57,11 @@ describe('from a Python project to a VM that answers', () => {
   })
 
   test('the state of the server is real', async () => {
-    const answer = await fetch(`${first.url}/lessons/japanese/utterances`, { method: 'POST', body: JSON.stringify({ speaker: 'teacher', text: 'moshi moshi' }), headers: { 'content-type': 'application/json' } })
+    const answer = await fetch(`${first.url}/lessons/japanese/utterances`, {
+      method: 'POST',
+      body: JSON.stringify({ speaker: 'teacher', text: 'moshi moshi' }),
+      headers: { 'content-type': 'application/json' },
+    })
     expect(answer.status).toBe(201)
     expect(await get(`${first.url}/lessons/japanese`)).toContain('moshi moshi')
   })
@@ -140,7 +148,9 @@ describe('a change', () => {
     const deleted = await fetch(`${url}/storage.googleapis.com/storage/v1/b/moshi-storage/o/entrypoint.sh`, { method: 'DELETE', headers: { authorization: `Bearer ${token}` } })
     expect(deleted.status).toBe(204)
     const plan = (await place.kiln(['plan', '--json'])).json
-    expect(plan.nodes.filter((node: { action: string }) => node.action !== 'noop')).toEqual([expect.objectContaining({ address: 'bucket-object/moshi-storage/entrypoint.sh', drifted: true })])
+    expect(plan.nodes.filter((node: { action: string }) => node.action !== 'noop')).toEqual([
+      expect.objectContaining({ address: 'bucket-object/moshi-storage/entrypoint.sh', drifted: true }),
+    ])
     expect((await place.kiln(['up', '--yes', '--json'])).json.changes).toBe(1)
   })
 })

@@ -45,9 +45,19 @@ describe('the config', () => {
   const cases: readonly [name: string, change: (text: string) => string, code: string, words: readonly string[]][] = [
     ['with a syntax error', (text) => text.replace("region: 'us-central1' }", 'region: '), 'E_CONFIG_SYNTAX', ['kiln.config.ts:']],
     ['with an unknown key', (text) => text.replace("debian: 'bookworm'", "debian: 'bookworm', pakages: []"), 'E_CONFIG_INVALID', ['images.base.pakages', 'packages']],
-    ['with a wrong type', (text) => text.replace("python: ['moshi-server']", "python: ['moshi-server'], health: { port: 'x' }"), 'E_CONFIG_INVALID', ['images.srv.health.port', '"x"']],
+    [
+      'with a wrong type',
+      (text) => text.replace("python: ['moshi-server']", "python: ['moshi-server'], health: { port: 'x' }"),
+      'E_CONFIG_INVALID',
+      ['images.srv.health.port', '"x"'],
+    ],
     ['with an unknown region', (text) => text.replace('us-central1', 'us-centrall'), 'E_CONFIG_INVALID', ['location.region', 'us-central1']],
-    ['with images in a circle', (text) => text.replace("base: { debian: 'bookworm' }", "base: { from: 'srv', files: { './entrypoint.sh': '/opt/entrypoint.sh' } }"), 'E_CONFIG_CYCLE', ['base', 'srv']],
+    [
+      'with images in a circle',
+      (text) => text.replace("base: { debian: 'bookworm' }", "base: { from: 'srv', files: { './entrypoint.sh': '/opt/entrypoint.sh' } }"),
+      'E_CONFIG_CYCLE',
+      ['base', 'srv'],
+    ],
     ['with a path that is not there', (text) => text.replace('./entrypoint.sh', './nowhere.sh'), 'E_CONFIG_INVALID', ['nowhere.sh']],
   ]
   test.each(cases)('%s', async (_name, change, code, words) => {

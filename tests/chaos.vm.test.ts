@@ -58,11 +58,15 @@ test(`${KILLS} kills, then everything is there once and whole (seed ${seed})`, {
   expect((await place.kiln(['up', '--yes', '--json'])).json.changes, context).toBe(0)
 
   const machines = await place.machines()
-  expect(machines.map((machine) => machine.commandLine), context).toHaveLength(1)
+  expect(
+    machines.map((machine) => machine.commandLine),
+    context,
+  ).toHaveLength(1)
 
   const token = (await place.kiln(['cloud', 'token'])).stdout.trim()
   const { url } = (await place.kiln(['cloud', 'status', '--json'])).json
-  const api = async (path: string): Promise<Record<string, never>> => (await (await fetch(`${url}/${path}`, { headers: { authorization: `Bearer ${token}` } })).json()) as Record<string, never>
+  const api = async (path: string): Promise<Record<string, never>> =>
+    (await (await fetch(`${url}/${path}`, { headers: { authorization: `Bearer ${token}` } })).json()) as Record<string, never>
 
   const images = (await api('compute.googleapis.com/compute/v1/projects/moshi-3/global/images')) as unknown as { items: { name: string; status: string; family?: string }[] }
   expect(images.items.map((image) => [image.family, image.status]).sort(), context).toEqual([
@@ -70,7 +74,10 @@ test(`${KILLS} kills, then everything is there once and whole (seed ${seed})`, {
     ['python3', 'READY'],
   ])
   const files = (await api('artifactregistry.googleapis.com/v1/projects/moshi-3/locations/us-central1/repositories/pypi/files')) as unknown as { files: { name: string }[] }
-  expect(files.files.filter((file) => file.name.endsWith('.whl')), context).toHaveLength(1)
+  expect(
+    files.files.filter((file) => file.name.endsWith('.whl')),
+    context,
+  ).toHaveLength(1)
   const left = (await api('storage.googleapis.com/storage/v1/b/moshi-3-kiln-images/o')) as unknown as { items?: unknown[] }
   expect(left.items ?? [], context).toEqual([])
   expect(await readdir(join(place.home, 'cloud/blobs/tmp')).catch(() => []), context).toEqual([])

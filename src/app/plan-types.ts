@@ -1,2 +1,2 @@
 /** The engine's plain data, for the command line, which may import only this layer. */
-export type { Action, Address, EngineEvent, Plan, PlanNode } from '../engine/types.ts'
+export type { Address, EngineEvent, Plan, PlanNode } from '../engine/types.ts'

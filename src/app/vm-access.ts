@@ -105,7 +105,20 @@ export async function prepareSsh(vm: VmTarget, signal: AbortSignal, note: (text:
   await addProjectKey(vm, key.publicKey, signal)
   const known = join(vm.home.root, 'ssh', 'known_hosts')
   await mkdir(vm.home.sockets, { recursive: true, mode: 0o700 })
-  const common = ['-i', key.path, '-o', 'IdentitiesOnly=yes', '-o', `UserKnownHostsFile=${known}`, '-o', 'StrictHostKeyChecking=accept-new', '-o', `HostKeyAlias=${vm.project}.${vm.name}.${instance.id}`, '-o', 'LogLevel=ERROR']
+  const common = [
+    '-i',
+    key.path,
+    '-o',
+    'IdentitiesOnly=yes',
+    '-o',
+    `UserKnownHostsFile=${known}`,
+    '-o',
+    'StrictHostKeyChecking=accept-new',
+    '-o',
+    `HostKeyAlias=${vm.project}.${vm.name}.${instance.id}`,
+    '-o',
+    'LogLevel=ERROR',
+  ]
   // The connection that proves that the key is accepted is kept for the command that follows.
   const shared = ['-o', 'ControlMaster=auto', '-o', `ControlPath=${join(vm.home.sockets, 'ssh-%C')}`, '-o', 'ControlPersist=60']
   let told = false

@@ -40,8 +40,6 @@ export interface ServerImageProps extends ImageCommon {
   readonly health: { readonly path: string; readonly port: number }
 }
 
-export type ImageProps = BaseImageProps | ServerImageProps
-
 /** The address of an image by its name in the config. */
 export function imageAddress(name: string): Address {
   return `image/${name}`

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, mkdir, open, readFile, rename, rm, statfs } from 'node:fs/promises'
-import { dirname, delimiter, join, resolve, sep } from 'node:path'
+import { dirname, delimiter, join } from 'node:path'
 import { KilnError, systemErrorCode } from '../base/errors.ts'
 import { formatBytes } from '../base/units.ts'
 
@@ -64,14 +64,6 @@ export async function exists(path: string): Promise<boolean> {
 /** Removes a file or a whole folder; what is gone is fine. */
 export async function removeAll(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true })
-}
-
-/** Joins a relative path under a root. @throws KilnError E_NOT_FOUND when it would leave the root. */
-export function joinInside(root: string, relative: string): string {
-  const base = resolve(root)
-  const path = resolve(base, relative)
-  if (path !== base && !path.startsWith(base + sep)) throw new KilnError('E_NOT_FOUND', `the path ${relative} leaves its folder ${root}`)
-  return path
 }
 
 /** The full path of a program on PATH (sbin folders included), or undefined. */

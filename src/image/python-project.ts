@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto'
 import { readFile, readdir, readlink, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { KilnError } from '../base/errors.ts'
+import { parse } from 'smol-toml'
+import { z } from 'zod'
+import { KilnError, describeError } from '../base/errors.ts'
 import { exists, readTextIfExists } from '../host/files.ts'
 import { zipEntries } from './zip.ts'
 
@@ -67,32 +69,47 @@ export interface ProjectFacts {
  * @throws KilnError E_PACKAGE_INVALID: no pyproject.toml, a name that PEP 508 does not allow, no version, an unknown build requirement.
  */
 export async function readProject(source: string): Promise<ProjectFacts> {
-  const text = await readTextIfExists(join(source, 'pyproject.toml'))
+  const path = join(source, 'pyproject.toml')
+  const text = await readTextIfExists(path)
   if (text === undefined) throw noProject(source)
-  const project = tomlTable(text, 'project')
-  const name = stringValue(project, 'name')
+  const { project, 'build-system': buildSystem } = parseProject(text, path)
+  const { name, version } = project
   if (name !== undefined && !projectName.test(name)) {
-    throw new KilnError('E_PACKAGE_INVALID', `the project name ${JSON.stringify(name)} in ${join(source, 'pyproject.toml')} is not valid (PEP 508)`, {
+    throw new KilnError('E_PACKAGE_INVALID', `the project name ${JSON.stringify(name)} in ${path} is not valid (PEP 508)`, {
       hint: 'use ASCII letters, digits, ".", "-" and "_", with a letter or digit at both ends',
     })
   }
-  const dynamic = /^\s*dynamic\s*=\s*\[[^\]]*["']version["']/m.test(project)
-  if (name !== undefined && stringValue(project, 'version') === undefined && !dynamic) {
-    throw new KilnError('E_PACKAGE_INVALID', `${join(source, 'pyproject.toml')} has no version for ${name}`, { hint: 'add `version = "0.1.0"` to the [project] table' })
+  if (name !== undefined && version === undefined && !project.dynamic.includes('version')) {
+    throw new KilnError('E_PACKAGE_INVALID', `${path} has no version for ${name}`, { hint: 'add `version = "0.1.0"` to the [project] table' })
   }
-  const requires = /^\s*requires\s*=\s*\[([^\]]*)\]/m.exec(tomlTable(text, 'build-system'))?.[1] ?? ''
-  const wanted = [...requires.matchAll(/["']\s*([A-Za-z0-9._-]+)/g)].map((match) => normalizeName(match[1] ?? ''))
   const backends: string[] = []
-  for (const requirement of wanted) {
-    if (['setuptools', 'wheel', 'pip'].includes(requirement)) continue
-    const debian = backendPackages[requirement]
-    if (debian === undefined)
-      throw new KilnError('E_PACKAGE_INVALID', `${join(source, 'pyproject.toml')} needs ${requirement} to build, which Kiln does not bring`, {
+  for (const requirement of buildSystem.requires) {
+    const needed = normalizeName(/^\s*([A-Za-z0-9._-]+)/.exec(requirement)?.[1] ?? requirement)
+    if (['setuptools', 'wheel', 'pip'].includes(needed)) continue
+    const debian = backendPackages[needed]
+    if (debian === undefined) {
+      throw new KilnError('E_PACKAGE_INVALID', `${path} needs ${needed} to build, which Kiln does not bring`, {
         hint: `use one of: setuptools, ${Object.keys(backendPackages).join(', ')}`,
       })
+    }
     backends.push(debian)
   }
-  return { name, version: stringValue(project, 'version'), backends: backends.sort() }
+  return { name, version, backends: backends.sort() }
+}
+
+/** The keys of pyproject.toml that are read here (PEP 518, PEP 621); projects without a `project` table leave them to their backend. */
+const Project = z.object({
+  project: z.object({ name: z.string().optional(), version: z.string().optional(), dynamic: z.array(z.string()).default([]) }).default({ dynamic: [] }),
+  'build-system': z.object({ requires: z.array(z.string()).default([]) }).default({ requires: [] }),
+})
+
+function parseProject(text: string, path: string): z.output<typeof Project> {
+  try {
+    return Project.parse(parse(text))
+  } catch (error) {
+    const reason = error instanceof z.ZodError ? error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ') : describeError(error)
+    throw new KilnError('E_PACKAGE_INVALID', `${path} cannot be read: ${reason}`, { hint: 'correct the file; PEP 621 describes its [project] table', cause: error })
+  }
 }
 
 export interface WheelFacts {
@@ -132,21 +149,6 @@ export function readWheel(fileName: string, bytes: Buffer): WheelFacts {
     consoleScripts[script ?? ''] = target ?? ''
   }
   return { name: normalizeName(name), version, consoleScripts }
-}
-
-/** The text of one top-level TOML table, up to the next table header. */
-function tomlTable(text: string, table: string): string {
-  const lines = text.split('\n')
-  const start = lines.findIndex((line) => line.trim().replace(/\s*#.*$/, '') === `[${table}]`)
-  if (start < 0) return ''
-  const rest = lines.slice(start + 1)
-  const end = rest.findIndex((line) => /^\s*\[[^\]]/.test(line) && !/^\s*\[\s*["']/.test(line))
-  return rest.slice(0, end < 0 ? undefined : end).join('\n')
-}
-
-function stringValue(table: string, key: string): string | undefined {
-  const match = new RegExp(`^\\s*${key}\\s*=\\s*(?:"([^"]*)"|'([^']*)')`, 'm').exec(table)
-  return match?.[1] ?? match?.[2]
 }
 
 function noProject(source: string): KilnError {

@@ -70,10 +70,15 @@ export async function serveMetadata(socketPath: string, source: MetadataSource, 
 
 async function handle(request: IncomingMessage, response: ServerResponse, source: MetadataSource, options: MetadataServerOptions): Promise<void> {
   const gone = new AbortController()
-  response.once('close', () => gone.abort())
   // A peer that ended its side cannot be told from one that is gone, so no poll is held open for it: it gets what is there now.
   const ended = new AbortController()
-  request.socket.once('end', () => ended.abort())
+  const onEnd = (): void => ended.abort()
+  request.socket.once('end', onEnd)
+  response.once('close', () => {
+    // The connection may carry many more requests.
+    request.socket.off('end', onEnd)
+    gone.abort()
+  })
   let reply: Reply
   try {
     reply = await answer(request, source, { gone: gone.signal, ended: ended.signal })

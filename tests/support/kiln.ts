@@ -35,7 +35,11 @@ export async function createWorkplace(): Promise<Workplace> {
 
   async function kiln(args: readonly string[], options: { readonly onLine?: (line: string, pid: number) => void } = {}): Promise<KilnResult> {
     return new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'src/cli/main.ts'), ...args], { cwd: stack, env: { ...process.env, KILN_HOME: home, NO_COLOR: '1' }, stdio: ['ignore', 'pipe', 'pipe'] })
+      const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'src/cli/main.ts'), ...args], {
+        cwd: stack,
+        env: { ...process.env, KILN_HOME: home, NO_COLOR: '1' },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
       let stdout = ''
       let stderr = ''
       let line = ''

@@ -11,4 +11,15 @@ import { serviceusageRoles } from './serviceusage.ts'
 import { storageRoles } from './storage.ts'
 import type { RoleDefinition } from './types.ts'
 
-export const serviceRoles: readonly RoleDefinition[] = [...artifactRegistryRoles, ...billingRoles, ...computeRoles, ...datastoreRoles, ...iamRoles, ...observabilityRoles, ...resourcemanagerRoles, ...secretmanagerRoles, ...serviceusageRoles, ...storageRoles]
+export const serviceRoles: readonly RoleDefinition[] = [
+  ...artifactRegistryRoles,
+  ...billingRoles,
+  ...computeRoles,
+  ...datastoreRoles,
+  ...iamRoles,
+  ...observabilityRoles,
+  ...resourcemanagerRoles,
+  ...secretmanagerRoles,
+  ...serviceusageRoles,
+  ...storageRoles,
+]

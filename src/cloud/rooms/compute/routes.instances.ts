@@ -8,7 +8,7 @@ import { resourcePath } from './links.ts'
 import { policyRoutes } from './routes.policies.ts'
 import { PROJECT, scopeOf, ZONE } from './routes.kit.ts'
 import type { RouteKit } from './routes.kit.ts'
-import { AttachDiskBody, InstanceBody, LabelsBody, MetadataBody, ServiceAccountBody, SetMachineTypeBody, TagsBody } from './schema.ts'
+import { AttachedDiskBody, InstanceBody, LabelsBody, MetadataBody, ServiceAccountBody, SetMachineTypeBody, TagsBody } from './schema.ts'
 import type { Caller } from './service.ts'
 import type { Instance } from './service.instances.ts'
 
@@ -84,7 +84,7 @@ export function instanceRoutes(kit: RouteKit): readonly AnyRoute[] {
     verb('setDeletionProtection', 'setDeletionProtection', undefined, (by, instance, _body, request) =>
       changes.setDeletionProtection(by, instance, request.query['deletionProtection'] !== 'false'),
     ),
-    verb('attachDisk', 'attachDisk', AttachDiskBody, (by, instance, body) => changes.attachDisk(by, instance, body)),
+    verb('attachDisk', 'attachDisk', AttachedDiskBody, (by, instance, body) => changes.attachDisk(by, instance, body)),
     verb('detachDisk', 'detachDisk', undefined, (by, instance, _body, request) => changes.detachDisk(by, instance, request.query['deviceName'] ?? '')),
     {
       id: 'compute.instances.getSerialPortOutput',

@@ -66,7 +66,7 @@ export const DeprecateBody = z.looseObject({
 })
 export type DeprecateBody = z.infer<typeof DeprecateBody>
 
-const AttachedDiskBody = z.looseObject({
+export const AttachedDiskBody = z.looseObject({
   source: text,
   boot: flag,
   autoDelete: flag,
@@ -78,7 +78,6 @@ const AttachedDiskBody = z.looseObject({
   initializeParams: z.looseObject({ sourceImage: text, diskName: text, diskSizeGb: int64.nullish(), diskType: text, labels, description: text, sourceSnapshot: text }).nullish(),
 })
 export type AttachedDiskBody = z.infer<typeof AttachedDiskBody>
-export const AttachDiskBody = AttachedDiskBody
 
 const AccessConfigBody = z.looseObject({ name: text, type: text, natIP: text, networkTier: text })
 

@@ -175,6 +175,7 @@ test('a fingerprint counts in either base64 alphabet, since gcloud sends the URL
       labels: { round: String(round) },
       labelFingerprint: labelFingerprint.replaceAll('+', '-').replaceAll('/', '_'),
     })
+    expect((await get(`${api}/global/images/srv-1`)).labels).toEqual({ round: String(round) })
   }
 })
 
