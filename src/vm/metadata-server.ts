@@ -73,10 +73,12 @@ async function handle(request: IncomingMessage, response: ServerResponse, source
   // A peer that ended its side cannot be told from one that is gone, so no poll is held open for it: it gets what is there now.
   const ended = new AbortController()
   const onEnd = (): void => ended.abort()
-  request.socket.once('end', onEnd)
+  // Node takes the socket away from a finished request.
+  const { socket } = request
+  socket.once('end', onEnd)
   response.once('close', () => {
     // The connection may carry many more requests.
-    request.socket.off('end', onEnd)
+    socket.off('end', onEnd)
     gone.abort()
   })
   let reply: Reply
