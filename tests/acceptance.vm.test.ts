@@ -44,6 +44,14 @@ describe('from a Python project to a VM that answers', () => {
     expect(result.json).toMatchObject({ changes: 0, url: first.url, imageDigest: first.imageDigest })
   })
 
+  test('two at once: one works, the other says who holds the lease', async () => {
+    const results = await Promise.all([place.kiln(['up', '--yes', '--json']), place.kiln(['up', '--yes', '--json'])])
+    const refused = results.filter((result) => result.exitCode !== 0)
+    expect(refused).toHaveLength(1)
+    expect(refused[0]?.json.error.code).toBe('E_LOCKED')
+    expect(refused[0]?.json.error.message).toMatch(/pid \d+|process \d+|\b\d{2,}\b/)
+  })
+
   test('cloud status and plan tell as data', async () => {
     expect((await place.kiln(['cloud', 'status', '--json'])).json).toMatchObject({
       running: true,
@@ -59,7 +67,7 @@ describe('from a Python project to a VM that answers', () => {
   test('the state of the server is real', async () => {
     const answer = await fetch(`${first.url}/lessons/japanese/utterances`, {
       method: 'POST',
-      body: JSON.stringify({ speaker: 'teacher', text: 'moshi moshi' }),
+      body: JSON.stringify({ text: 'moshi moshi', language: 'ja' }),
       headers: { 'content-type': 'application/json' },
     })
     expect(answer.status).toBe(201)
@@ -90,7 +98,7 @@ describe("Debian's own pip", () => {
       url.username = 'oauth2accesstoken'
       url.password = token
     }
-    const args = ['-m', 'pip', '--isolated', '--no-input', '--disable-pip-version-check', ...verb, '--no-cache-dir', '--no-deps', '--index-url', url.href, 'moshi-server']
+    const args = ['-m', 'pip', '--verbose', '--isolated', '--no-input', '--disable-pip-version-check', ...verb, '--no-cache-dir', '--no-deps', '--index-url', url.href, 'moshi-server']
     try {
       const { stdout, stderr } = await execute(python, args, { env: { PATH: process.env['PATH'] ?? '', HOME: folder } })
       return stdout + stderr
