@@ -1,7 +1,7 @@
 /** Verbs over one part: publish, bake. */
 import type { Command } from 'commander'
 import { defineCommand } from '../define-command.ts'
-import { planAndProgress } from './stack.ts'
+import { withProgress } from '../with-progress.ts'
 
 export function addImageCommands(program: Command): void {
   defineCommand(program, {
@@ -11,19 +11,7 @@ export function addImageCommands(program: Command): void {
     asks: true,
     async action(invocation) {
       const { publish } = await import('../../app/parts.ts')
-      const progress = planAndProgress(invocation, 'Make these changes?')
-      try {
-        return await publish({
-          home: invocation.home,
-          dir: invocation.stackDir(),
-          signal: invocation.signal,
-          note: invocation.note,
-          onPlan: progress.onPlan,
-          onEvent: progress.onEvent,
-        })
-      } finally {
-        await progress.end()
-      }
+      return withProgress(invocation, invocation.stackDir(), 'Make these changes?', publish)
     },
     render: (result) =>
       `${result['published'] === true ? 'published' : 'already published'}: ${String(result['package'])} ${String(result['version'])}\nindex    ${String(result['indexUrl'])}\nsha256   ${String(result['sha256'])}`,
@@ -41,22 +29,9 @@ export function addImageCommands(program: Command): void {
     asks: true,
     async action(invocation) {
       const { bake } = await import('../../app/parts.ts')
-      const progress = planAndProgress(invocation, 'Make these changes?')
-      try {
-        return await bake({
-          home: invocation.home,
-          dir: invocation.stackDir(),
-          signal: invocation.signal,
-          note: invocation.note,
-          image: invocation.args[0],
-          noCache: invocation.options['cache'] === false,
-          updateLock: invocation.options['updateLock'] === true,
-          onPlan: progress.onPlan,
-          onEvent: progress.onEvent,
-        })
-      } finally {
-        await progress.end()
-      }
+      return withProgress(invocation, invocation.stackDir(), 'Make these changes?', (options) =>
+        bake({ ...options, image: invocation.args[0], noCache: invocation.options['cache'] === false, updateLock: invocation.options['updateLock'] === true }),
+      )
     },
     render(result) {
       const images = Array.isArray(result['images']) ? (result['images'] as Record<string, unknown>[]) : [result]

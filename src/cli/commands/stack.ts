@@ -3,31 +3,11 @@ import type { Command } from 'commander'
 import type { Plan } from '../../app/plan-types.ts'
 import type { StatusResult, UpResult } from '../../app/up.ts'
 import { formatDuration } from '../../base/units.ts'
-import { confirm } from '../confirm.ts'
 import { defineCommand } from '../define-command.ts'
-import type { Invocation } from '../define-command.ts'
 import { planSummary, renderPlan } from '../render/plan.ts'
-import { createProgress } from '../render/progress.ts'
-import type { ProgressRenderer } from '../render/progress.ts'
+import { verbOptions, withProgress } from '../with-progress.ts'
 
 const dirArgument = { form: '[dir]', help: 'folder of kiln.config.ts (default: the current one)' }
-
-/** Shows the plan, asks when something changes, and gives the events to a renderer. */
-export function planAndProgress(
-  invocation: Invocation,
-  question: string,
-): { onPlan(plan: Plan): Promise<void>; onEvent(event: Parameters<ProgressRenderer['onEvent']>[0]): void; end(): Promise<void> } {
-  let renderer: ProgressRenderer | undefined
-  return {
-    async onPlan(plan) {
-      invocation.note(renderPlan(plan))
-      if (plan.nodes.some((node) => node.action !== 'noop')) await confirm(question, invocation)
-      renderer = createProgress(plan)
-    },
-    onEvent: (event) => renderer?.onEvent(event),
-    end: async () => renderer?.end(),
-  }
-}
 
 export function addStackCommands(program: Command): void {
   defineCommand(program, {
@@ -39,19 +19,7 @@ export function addStackCommands(program: Command): void {
     footer: 'Runs on the pocket cloud of this KILN_HOME, which is started when it does not run. A stack of another folder: kiln up examples/moshi',
     async action(invocation) {
       const { up } = await import('../../app/up.ts')
-      const progress = planAndProgress(invocation, 'Make these changes?')
-      try {
-        return await up({
-          home: invocation.home,
-          dir: invocation.stackDir(invocation.args[0]),
-          signal: invocation.signal,
-          note: invocation.note,
-          onPlan: progress.onPlan,
-          onEvent: progress.onEvent,
-        })
-      } finally {
-        await progress.end()
-      }
+      return withProgress(invocation, invocation.stackDir(invocation.args[0]), 'Make these changes?', up)
     },
     render(result) {
       const done = result as UpResult
@@ -70,7 +38,7 @@ export function addStackCommands(program: Command): void {
     stack: true,
     async action(invocation) {
       const { plan } = await import('../../app/up.ts')
-      const made = await plan({ home: invocation.home, dir: invocation.stackDir(invocation.args[0]), signal: invocation.signal, note: invocation.note })
+      const made = await plan(verbOptions(invocation, invocation.stackDir(invocation.args[0])))
       return { stack: made.stack, summary: planSummary(made), nodes: made.nodes }
     },
     render: (result) => renderPlan({ stack: String(result['stack']), nodes: result['nodes'] as Plan['nodes'] }, process.stdout),
@@ -83,7 +51,7 @@ export function addStackCommands(program: Command): void {
     stack: true,
     async action(invocation) {
       const { status } = await import('../../app/up.ts')
-      return status({ home: invocation.home, dir: invocation.stackDir(invocation.args[0]), signal: invocation.signal, note: invocation.note })
+      return status(verbOptions(invocation, invocation.stackDir(invocation.args[0])))
     },
     render(result) {
       const seen = result as StatusResult
@@ -101,20 +69,8 @@ export function addStackCommands(program: Command): void {
     asks: true,
     async action(invocation) {
       const { destroy } = await import('../../app/up.ts')
-      const progress = planAndProgress(invocation, 'Remove all this?')
-      try {
-        const { removed } = await destroy({
-          home: invocation.home,
-          dir: invocation.stackDir(invocation.args[0]),
-          signal: invocation.signal,
-          note: invocation.note,
-          onPlan: progress.onPlan,
-          onEvent: progress.onEvent,
-        })
-        return { removed }
-      } finally {
-        await progress.end()
-      }
+      const { removed } = await withProgress(invocation, invocation.stackDir(invocation.args[0]), 'Remove all this?', destroy)
+      return { removed }
     },
     render: (result) => `${String(result['removed'])} removed`,
   })

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { KilnError } from '../../base/errors.ts'
 import { defineCommand } from '../define-command.ts'
 import type { Invocation } from '../define-command.ts'
-import { planAndProgress } from './stack.ts'
+import { withProgress } from '../with-progress.ts'
 
 const vmArgument = { form: '[vm]', help: 'name of the VM (default: the dev VM of the config)' }
 const followOption = { flags: '-f, --follow', help: 'go on until Ctrl-C' }
@@ -18,20 +18,7 @@ export function addVmCommands(program: Command): void {
     asks: true,
     async action(invocation) {
       const { dev } = await import('../../app/parts.ts')
-      const progress = planAndProgress(invocation, 'Make these changes?')
-      let result: Awaited<ReturnType<typeof dev>>
-      try {
-        result = await dev({
-          home: invocation.home,
-          dir: invocation.stackDir(),
-          signal: invocation.signal,
-          note: invocation.note,
-          onPlan: progress.onPlan,
-          onEvent: progress.onEvent,
-        })
-      } finally {
-        await progress.end()
-      }
+      const result = await withProgress(invocation, invocation.stackDir(), 'Make these changes?', dev)
       if (invocation.json || invocation.options['follow'] === false) return { ...result }
       invocation.note(`${result.vm} answers at ${result.url ?? '(no health path)'}; logs follow, Ctrl-C ends them (the VM goes on). Another terminal: kiln ssh ${result.vm}`)
       await show(invocation, result.vm, true, 'logs')
