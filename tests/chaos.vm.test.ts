@@ -1,6 +1,7 @@
 /**
- * kill -9 at twenty points: `kiln up` and the daemon in turn, each time when a random number of progress lines has been seen. After every kill
- * the next run goes on, and in the end everything is there once and whole. KILN_CHAOS_SEED repeats a run; the seed is in every message.
+ * kill -9 at twenty points: `kiln up` and the daemon in turn, each time a random moment after a random number of steps began, told something or
+ * ended. After every kill the next run goes on, and in the end everything is there once and whole. KILN_CHAOS_SEED repeats the choice of
+ * points (moments differ with the machine's speed); the seed is in every message.
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -17,6 +18,16 @@ beforeAll(async () => {
 })
 afterAll(() => place.remove())
 
+function kill9(pid: number): boolean {
+  try {
+    process.kill(pid, 'SIGKILL')
+    return true
+  } catch {
+    // It ended by itself a moment before.
+    return false
+  }
+}
+
 /** mulberry32: small, good enough to choose kill points, the same everywhere. */
 function random(start: number): () => number {
   let state = start
@@ -31,29 +42,35 @@ function random(start: number): () => number {
 test(`${KILLS} kills, then everything is there once and whole (seed ${seed})`, { timeout: 3_600_000 }, async () => {
   const next = random(seed)
   const story: string[] = []
-  for (let kill = 0; kill < KILLS; kill += 1) {
-    const victim = kill % 2 === 0 ? 'up' : 'daemon'
-    // Mostly early lines: what is done already prints nothing, so each run meets new work.
-    const atLine = 1 + Math.floor(next() * 14)
+  let kills = 0
+  for (let round = 0; kills < KILLS && round < 3 * KILLS; round += 1) {
+    const victim = kills % 2 === 0 ? 'up' : 'daemon'
+    // What is done already tells nothing any more, so small numbers reach ever later steps.
+    const atStep = 1 + Math.floor(next() * 10)
+    const delayMs = Math.floor(next() * 2500)
     const daemon = (await place.kiln(['cloud', 'start', '--json'])).json.pid as number
-    let lines = 0
+    let steps = 0
+    let timer: NodeJS.Timeout | undefined
     let killed = false
     const run = await place.kiln(['up', '--yes', '--json'], {
-      onLine(_line, pid) {
-        lines += 1
-        if (lines !== atLine || killed) return
-        killed = true
-        process.kill(victim === 'up' ? pid : daemon, 'SIGKILL')
+      onLine(line, pid) {
+        if (!/^ {2}(\.\.\.|ok | {4}\S)/.test(line)) return
+        steps += 1
+        if (steps !== atStep) return
+        timer = setTimeout(() => (killed = kill9(victim === 'up' ? pid : daemon)), delayMs)
       },
     })
-    story.push(`${victim} at line ${atLine}${killed ? '' : ' (not reached)'}: exit ${run.exitCode}`)
+    clearTimeout(timer)
+    if (killed) kills += 1
+    story.push(`${victim} ${delayMs} ms after step ${atStep}${killed ? '' : ' (not reached)'}: exit ${run.exitCode}`)
     // A run that was complete before its kill point starts the next from scratch, so that there is something to kill again.
-    if (run.exitCode === 0 && kill < KILLS - 4) await place.kiln(['destroy', '--yes', '--json'])
+    if (run.exitCode === 0) await place.kiln(['destroy', '--yes', '--json'])
   }
 
   const last = await place.kiln(['up', '--yes', '--json'])
   const context = `seed ${seed}\n${story.join('\n')}\n${last.stderr}`
   expect(last.exitCode, context).toBe(0)
+  expect(kills, context).toBe(KILLS)
   expect((await fetch(`${last.json.url}/healthz`)).status, context).toBe(200)
   expect((await place.kiln(['up', '--yes', '--json'])).json.changes, context).toBe(0)
 
