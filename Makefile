@@ -17,6 +17,7 @@ demo: setup ## from examples/moshi to a VM that answers, on the pocket cloud
 	@./kiln up examples/moshi --yes
 
 test: setup ## all tests; ends with "N passed, N failed"
+	@tools/test-packages.sh
 	@"$(NODE)" tools/run-tests.ts
 
 check: ## types, lint, format, dead code; fast
