@@ -5,8 +5,10 @@
 import { z } from 'zod'
 import { KilnError } from '../../base/errors.ts'
 import type { Progress } from '../../base/progress.ts'
+import { MINUTE_MS } from '../../base/units.ts'
+import { waitFor } from '../../base/wait.ts'
 import type { Clients } from '../../client/clients.ts'
-import { apiError, call, isAbsent, isConflict, isNotFound } from '../../client/errors.ts'
+import { apiError, call, isAbsent, isNotFound } from '../../client/errors.ts'
 import { waitForCompute } from '../../client/operations.ts'
 import type { Difference, KindContext, ResourceKind } from '../../engine/types.ts'
 import { parseProps } from '../../resources/resource.ts'
@@ -123,42 +125,44 @@ async function settleBoth(stop: AbortController, first: Promise<unknown>, second
 }
 
 async function importImage(parts: ImageParts, context: Context, props: ImageKindProps, disk: BakedDisk, name: string): Promise<void> {
-  const { projectId, family } = props
-  const existing = await findImage(context, projectId, name)
-  if (existing !== undefined) {
-    const facts = readImageFacts(existing)
-    if (existing.status === 'READY' && facts.digest === disk.digest) return
-    // The same inputs gave other bytes, or an import failed: the new bytes are the ones that are tested now.
-    await deleteImage(context, projectId, name)
-  }
   const object = `${name}.tar.gz`
+  const existing = await settledImage(context, props.projectId, name)
+  if (existing?.status !== 'READY' || readImageFacts(existing).digest !== disk.digest) {
+    // The same inputs gave other bytes, or an import failed: the new bytes are the ones that are tested now.
+    if (existing !== undefined) await deleteImage(context, props.projectId, name)
+    await insertImage(parts, context, props, disk, name, object)
+  }
+  // Also when there was nothing to import: a run that was killed after its import left the archive.
+  const storage = await context.clients.storage()
+  await call(storage.objects.delete({ bucket: props.bucket, object })).catch((error: unknown) => {
+    if (!isNotFound(error)) throw apiError(error)
+  })
+}
+
+async function insertImage(parts: ImageParts, context: Context, props: ImageKindProps, disk: BakedDisk, name: string, object: string): Promise<void> {
+  const { projectId, family } = props
   const source = await parts.withArchive(disk, context.signal, (path) => {
     context.progress.note(`uploading ${object}`)
     return parts.upload(context.clients, props.bucket, object, path, context.signal)
   })
   context.progress.note(`importing ${name}`)
   const compute = await context.clients.compute()
-  const inserted = call(
-    compute.images.insert({
-      project: projectId,
-      requestBody: {
-        name,
-        description: describeImage({ family, key: disk.key, digest: disk.digest, tested: false }),
-        labels: { ...props.labels, ...imageLabels(family, disk.key) },
-        rawDisk: { source },
-        storageLocations: [props.location],
-        guestOsFeatures: [{ type: 'UEFI_COMPATIBLE' }, { type: 'VIRTIO_SCSI_MULTIQUEUE' }, { type: 'GVNIC' }],
-      },
-    }),
-  )
-  try {
-    await waitForCompute(context.clients, projectId, await inserted, { signal: context.signal, what: `import ${name}` })
-  } catch (error) {
-    if (!isConflict(error)) throw error
+  const requestBody = {
+    name,
+    description: describeImage({ family, key: disk.key, digest: disk.digest, tested: false }),
+    labels: { ...props.labels, ...imageLabels(family, disk.key) },
+    rawDisk: { source },
+    storageLocations: [props.location],
+    guestOsFeatures: [{ type: 'UEFI_COMPATIBLE' }, { type: 'VIRTIO_SCSI_MULTIQUEUE' }, { type: 'GVNIC' }],
   }
-  const storage = await context.clients.storage()
-  await call(storage.objects.delete({ bucket: props.bucket, object })).catch((error: unknown) => {
-    if (!isNotFound(error)) throw apiError(error)
+  await waitForCompute(context.clients, projectId, await call(compute.images.insert({ project: projectId, requestBody })), { signal: context.signal, what: `import ${name}` })
+}
+
+/** The image once no import works on it any more: a run that was killed may have left one going. */
+async function settledImage(context: Context, projectId: string, name: string): Promise<LiveImage | undefined> {
+  return waitFor({ what: `the import of ${name} ends`, timeoutMs: 15 * MINUTE_MS, intervalMs: 500, signal: context.signal }, async () => {
+    const image = await findImage(context, projectId, name)
+    return image?.status === 'PENDING' ? { done: false, status: 'PENDING' } : { done: true, value: image }
   })
 }
 
