@@ -2,7 +2,7 @@
  * Live progress of an apply on stderr. On a terminal a tree of running tasks; elsewhere (CI, a pipe) one line when something starts
  * to take long, tells something, or ends.
  */
-import { Listr } from 'listr2'
+import { Listr, ListrLogger, ProcessOutput } from 'listr2'
 import pc from 'picocolors'
 import { formatDuration } from '../../base/units.ts'
 import type { Address, EngineEvent, Plan } from '../../app/plan-types.ts'
@@ -16,7 +16,8 @@ export interface ProgressRenderer {
 
 /** The renderer that fits stderr. */
 export function createProgress(plan: Plan, stream: NodeJS.WriteStream = process.stderr): ProgressRenderer {
-  return stream.isTTY === true ? createTree(plan) : createLines(stream)
+  // listr2 looks at stdout too: with --json in a pipe there are lines.
+  return stream.isTTY === true && process.stdout.isTTY === true ? createTree(plan) : createLines(stream)
 }
 
 const past: Readonly<Record<string, string>> = { create: 'created', update: 'updated', replace: 'replaced', delete: 'deleted', forget: 'forgotten', noop: 'unchanged' }
@@ -65,7 +66,12 @@ function createTree(plan: Plan): ProgressRenderer {
         await handle.promise
       },
     })),
-    { concurrent: true, exitOnError: false, registerSignalListeners: false, rendererOptions: { collapseErrors: true, showErrorMessage: false } },
+    {
+      concurrent: true,
+      exitOnError: false,
+      registerSignalListeners: false,
+      rendererOptions: { collapseErrors: true, showErrorMessage: false, logger: new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) }) },
+    },
   )
   const running = list.run().catch(() => {})
   return {
