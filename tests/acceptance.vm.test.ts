@@ -163,6 +163,22 @@ describe('a change', () => {
     expect(await place.machines()).toHaveLength(1)
   })
 
+  test('that makes the server ill fails its boot test: the family and the running VM stay as they were', async () => {
+    const before = (await place.kiln(['up', '--yes', '--json'])).json
+    const entrypoint = await readFile(join(place.stack, 'entrypoint.sh'), 'utf8')
+    await edit('entrypoint.sh', () => '#!/bin/sh\necho "no lesson today"\nexit 1\n')
+    await edit('kiln.config.ts', (text) => text.replace("health: { path: '/healthz', port: 8080 }", "health: { path: '/healthz', port: 8080, timeoutSeconds: 45 }"))
+    const result = await place.kiln(['up', '--yes', '--json'])
+    expect(result.exitCode).toBe(1)
+    expect(result.stderr).toContain('did not become healthy within 45.0 s')
+    expect(result.stderr, 'the serial log is in the evidence').toContain('no lesson today')
+    await get(`${before.url}/healthz`)
+    await edit('entrypoint.sh', () => entrypoint)
+    const after = await place.kiln(['up', '--yes', '--json'])
+    expect(after.exitCode, after.stderr).toBe(0)
+    expect(after.json).toMatchObject({ image: before.image, url: before.url })
+  })
+
   test('behind our back is seen as drift, and healed', async () => {
     const { url } = (await place.kiln(['cloud', 'status', '--json'])).json
     const token = (await place.kiln(['cloud', 'token'])).stdout.trim()

@@ -67,7 +67,7 @@ export function compileImages({ config, facts, projectId, labels }: Compilation)
       entrypoint: image.entrypoint,
       user: image.user,
       environment: image.environment,
-      health: image.health,
+      health: { path: image.health.path, port: image.health.port },
     }
     const packages = image.python.length === 0 ? [] : [packageAddress(config, facts)]
     return resource('image', family, { ...props }, [...after, ...packages, imageAddress(image.from)])

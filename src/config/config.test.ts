@@ -66,7 +66,7 @@ describe('a good stack', () => {
       location: { zone: 'europe-west1-b' },
       apis: [],
       package: { source: './server', repository: 'pypi' },
-      images: { base: { packages: [] }, srv: { python: [], files: {}, user: 'app', environment: {}, health: { path: '/healthz', port: 8080 } } },
+      images: { base: { packages: [] }, srv: { python: [], files: {}, user: 'app', environment: {}, health: { path: '/healthz', port: 8080, timeoutSeconds: 600 } } },
       serviceAccounts: {},
       buckets: {},
     })

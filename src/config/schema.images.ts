@@ -12,9 +12,11 @@ export const BaseImage = section('an image: { debian, packages }', {
 export type BaseImage = z.output<typeof BaseImage>
 
 /** Where the server says that it is well. Boot tests, `kiln up` and later the load balancer ask it. */
-export const Health = section('an object: { path, port }', {
+export const Health = section('an object: { path, port, timeoutSeconds }', {
   path: UrlPath.default('/healthz'),
   port: whole('a number', 1, 65_535).default(8080),
+  /** How long a start may take until the server answers, in seconds: boot tests and `kiln up` give up after it. Default: 600. */
+  timeoutSeconds: whole('a number of seconds', 10, 3600).default(600),
 })
 export type Health = z.output<typeof Health>
 
@@ -26,7 +28,7 @@ const ServerImageFields = section('an image: { from, python, files, entrypoint, 
   entrypoint: ImagePath.optional(),
   user: UserName.default('app'),
   environment: mapOf('variable -> value', VariableName, VariableValue).default({}),
-  health: Health.default({ path: '/healthz', port: 8080 }),
+  health: Health.default({ path: '/healthz', port: 8080, timeoutSeconds: 600 }),
 })
 
 /** An image made on top of another image, with a server in it. */

@@ -93,6 +93,8 @@ export interface HealthInput {
   path?: string
   /** TCP port that the server listens on; given to it as the variable PORT. Default: 8080. */
   port?: number
+  /** How long a start may take until the server answers, in seconds: boot tests and `kiln up` give up after it. Default: 600. */
+  timeoutSeconds?: number
 }
 
 /** An account that programs act as, and what it may do. */

@@ -7,9 +7,6 @@ import { tailLines } from '../../host/exec.ts'
 import type { Dev } from '../../config/schema.ts'
 import type { StackSession } from './session.ts'
 
-/** A boot under emulation on a busy machine takes minutes. */
-const HEALTH_TIMEOUT_MS = 10 * 60_000
-
 /**
  * Waits for the health path of the dev VM. Returns the server's URL.
  * @throws KilnError E_NOT_HEALTHY at the deadline, E_VM when the VM died; both with the end of the serial log
@@ -21,14 +18,17 @@ export async function waitHealthy(session: StackSession, dev: Dev, address: stri
   const target = `${url}${image.health.path}`
   let told = false
   try {
-    await waitFor({ what: `${target} answers 200`, timeoutMs: HEALTH_TIMEOUT_MS, intervalMs: 300, signal: session.engine.signal, code: 'E_NOT_HEALTHY' }, async () => {
-      const answer = await ask(target)
-      if (answer === '200') return { done: true, value: undefined }
-      if (!told) note(`waiting for ${target}`)
-      told = true
-      await requireAlive(session, dev.name)
-      return { done: false, status: answer }
-    })
+    await waitFor(
+      { what: `${target} answers 200`, timeoutMs: image.health.timeoutSeconds * 1000, intervalMs: 300, signal: session.engine.signal, code: 'E_NOT_HEALTHY' },
+      async () => {
+        const answer = await ask(target)
+        if (answer === '200') return { done: true, value: undefined }
+        if (!told) note(`waiting for ${target}`)
+        told = true
+        await requireAlive(session, dev.name)
+        return { done: false, status: answer }
+      },
+    )
   } catch (error) {
     if (!(error instanceof KilnError) || error.code === 'E_CANCELLED') throw error
     const serial = await serialTail(session.clients, session.name, session.stack.config.location.zone, dev.name)

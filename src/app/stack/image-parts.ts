@@ -20,14 +20,14 @@ export interface ImagePartsOptions {
   readonly queue: BakeQueue
   readonly index: PrivateIndex
   /** Health path and port of images with a server. */
-  readonly health: (family: string) => { readonly path: string; readonly port: number } | undefined
+  readonly health: (family: string) => { readonly path: string; readonly port: number; readonly timeoutSeconds: number } | undefined
   /** Key inputs of the last bake of each family on this machine, to say what changed. */
   readonly lastInputs: ReadonlyMap<string, KeyInputs>
   readonly noCache?: boolean
 }
 
-/** A boot under emulation on a busy machine takes minutes. */
-const BOOT_TIMEOUT_MS = 10 * 60_000
+/** For images without a server: until SSH answers. A boot under emulation on a busy machine takes minutes. */
+const SSH_TIMEOUT_SECONDS = 600
 
 /** Makes the parts for one stack. */
 export function createImageParts(options: ImagePartsOptions): ImageParts {
@@ -69,7 +69,7 @@ export function createImageParts(options: ImagePartsOptions): ImageParts {
       const report = await requireHealthy(family, {
         driver: createQemuDriver({ home }),
         disk: disk.diskPath,
-        timeoutMs: BOOT_TIMEOUT_MS,
+        timeoutMs: (health?.timeoutSeconds ?? SSH_TIMEOUT_SECONDS) * 1000,
         signal,
         ...(health === undefined ? {} : { health }),
       })

@@ -200,7 +200,7 @@ function withSource(stack: LoadedStack, compiled: readonly DesiredResource[], so
   })
 }
 
-function healthOf(stack: LoadedStack, family: string): { readonly path: string; readonly port: number } | undefined {
+function healthOf(stack: LoadedStack, family: string): { readonly path: string; readonly port: number; readonly timeoutSeconds: number } | undefined {
   const image = stack.config.images[family]
   return image !== undefined && isServerImage(image) ? image.health : undefined
 }
