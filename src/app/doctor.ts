@@ -1,6 +1,5 @@
 /** Which programs of the machine Kiln needs, who needs them, and how they are installed. */
-import { access } from 'node:fs/promises'
-import { readFile } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { KilnError } from '../base/errors.ts'
 import { findProgram } from '../host/files.ts'
 import { run } from '../host/exec.ts'
@@ -23,10 +22,10 @@ export interface Diagnosis {
 }
 
 /** Looks for every required program and file. Changes nothing. */
-export async function diagnose(): Promise<Diagnosis> {
+export async function diagnose(list: readonly Requirement[] = requirements): Promise<Diagnosis> {
   const isRoot = process.getuid?.() === 0
   const findings: Finding[] = []
-  for (const requirement of requirements) {
+  for (const requirement of list) {
     if (requirement.onlyWithoutRoot === true && isRoot) continue
     findings.push({
       name: requirement.name,

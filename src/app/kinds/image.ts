@@ -3,17 +3,18 @@
  * image. Making it: bake, import without family, boot-test exactly those bytes, then point the family to it, then deprecate the one before.
  */
 import { z } from 'zod'
-import { KilnError } from '../../base/errors.ts'
+import { KilnError, describeError } from '../../base/errors.ts'
 import type { Progress } from '../../base/progress.ts'
 import { MINUTE_MS } from '../../base/units.ts'
-import { waitFor } from '../../base/wait.ts'
 import type { Clients } from '../../client/clients.ts'
-import { apiError, call, isAbsent, isNotFound } from '../../client/errors.ts'
+import { call, isConflict } from '../../client/errors.ts'
 import { waitForCompute } from '../../client/operations.ts'
-import type { Difference, KindContext, ResourceKind } from '../../engine/types.ts'
+import type { Difference, ResourceKind } from '../../engine/types.ts'
 import { parseProps } from '../../resources/resource.ts'
 import type { LockedWheel } from '../../image/types.ts'
 import { describeImage, imageLabels, readImageFacts } from './image-facts.ts'
+import { deleteImage, findImage, imagePrefix, imagesOfFamily, isDeprecated, newestOfFamily, removeFamily, removeImports, settledImage } from './live-images.ts'
+import type { Context, LiveImage } from './live-images.ts'
 
 const Wheel = z.object({ name: z.string(), version: z.string(), fileName: z.string(), sha256: z.string() })
 
@@ -37,6 +38,8 @@ export type ImageAttributes = {
   readonly key: string
   /** `sha256:HEX` of the raw disk. */
   readonly digest: string
+  /** Images that a stopped run left: older ones of the family that are not deprecated yet, and ones that were never tested. */
+  readonly unfinished: readonly string[]
 }
 
 export interface BakedDisk {
@@ -59,19 +62,21 @@ export interface ImageParts {
   readonly bootTest: (family: string, disk: BakedDisk, progress: Progress, signal: AbortSignal) => Promise<void>
 }
 
-type Context = KindContext<Clients>
-
 /** Makes the kind for one stack. */
 export function imageKind(parts: ImageParts): ResourceKind<ImageKindProps, ImageAttributes, Clients> {
   return {
     kind: 'image',
     parse: (props) => parseProps('image', ImageKindProps, props),
     identity: ({ projectId, family }) => ({ projectId, family }),
-    observe: (context, identity) => newestOfFamily(context, String(identity['projectId']), String(identity['family'])),
+    observe: (context, identity) => observeFamily(context, String(identity['projectId']), String(identity['family'])),
 
     diff(props, observed) {
       const { key, resolved } = parts.keyOf(props.family, props.wheels)
-      if (key === observed.key) return []
+      if (key === observed.key) {
+        return observed.unfinished.length === 0
+          ? []
+          : [{ path: 'older images', from: observed.unfinished.join(', '), to: 'deprecated or removed: a run that was stopped left them' }]
+      }
       const why = parts.explain(props.family, props.wheels)
       const to = resolved ? key.slice(0, 12) : 'known when the Debian packages are resolved'
       const difference: Difference = {
@@ -90,23 +95,45 @@ export function imageKind(parts: ImageParts): ResourceKind<ImageKindProps, Image
 
 /** Bake, import, test, promote. Each part looks first, so that a repetition after a kill goes on from there. */
 async function release(parts: ImageParts, context: Context, props: ImageKindProps): Promise<ImageAttributes> {
-  const { family, projectId } = props
+  const { family, projectId, bucket } = props
   const disk = await parts.bake(family, props.wheels, context.progress, context.signal)
   const name = imageName(family, disk.key)
-  const stopBoth = new AbortController()
-  const signal = AbortSignal.any([context.signal, stopBoth.signal])
-  const both = { ...context, signal }
-  const existing = await findImage(context, projectId, name)
-  const tested = existing !== undefined && readImageFacts(existing).tested
-  try {
-    await settleBoth(stopBoth, importImage(parts, both, props, disk, name), tested ? Promise.resolve() : parts.bootTest(family, disk, context.progress, signal))
-  } catch (error) {
-    // An image that failed its test is not left lying about: nothing may start from it by accident.
-    if (error instanceof KilnError && error.code === 'E_BOOT_TEST') await deleteImage({ ...context, signal: AbortSignal.timeout(60_000) }, projectId, name)
-    throw error
+  const existing = await settledImage(context, projectId, name)
+  // The key stands for the content: an image of this key that passed its test is the one that is wanted, also where the family left it long ago.
+  if (existing === undefined || existing.status !== 'READY' || !readImageFacts(existing).tested) await importAndTest(parts, context, props, disk, name)
+  for (const image of await imagesOfFamily(context, projectId, family)) {
+    if (image.name !== name && isLeftover(image)) await deleteImage(context, projectId, image.name ?? '')
   }
+  await removeImports(context, bucket, family)
   context.progress.note(`${name} is tested; the family ${family} gets it`)
   return promote(context, projectId, family, name)
+}
+
+async function importAndTest(parts: ImageParts, context: Context, props: ImageKindProps, disk: BakedDisk, name: string): Promise<void> {
+  const stopBoth = new AbortController()
+  const both = { ...context, signal: AbortSignal.any([context.signal, stopBoth.signal]) }
+  try {
+    await settleBoth(stopBoth, importImage(parts, both, props, disk, name), parts.bootTest(props.family, disk, context.progress, both.signal))
+  } catch (error) {
+    // An image that failed its test is not left lying about: nothing may start from it by accident.
+    if (error instanceof KilnError && error.code === 'E_BOOT_TEST') await discard({ ...context, signal: AbortSignal.timeout(5 * MINUTE_MS) }, props, name)
+    throw error
+  }
+}
+
+/** Why the image failed matters more than that it could not be removed: the next run removes what is left. */
+async function discard(context: Context, props: ImageKindProps, name: string): Promise<void> {
+  try {
+    await deleteImage(context, props.projectId, name)
+    await removeImports(context, props.bucket, props.family)
+  } catch (error) {
+    context.progress.note(`${name}, which failed its test, could not be removed yet: ${describeError(error)}`)
+  }
+}
+
+/** Made by Kiln, never tested, in no family. */
+function isLeftover(image: LiveImage): boolean {
+  return !readImageFacts(image).tested && (image.family ?? '') === ''
 }
 
 /** Waits for both; the first failure stops the other, and is the one that is thrown. */
@@ -125,26 +152,17 @@ async function settleBoth(stop: AbortController, first: Promise<unknown>, second
 }
 
 async function importImage(parts: ImageParts, context: Context, props: ImageKindProps, disk: BakedDisk, name: string): Promise<void> {
-  const object = `${name}.tar.gz`
-  const existing = await settledImage(context, props.projectId, name)
-  if (existing?.status !== 'READY' || readImageFacts(existing).digest !== disk.digest) {
-    // The same inputs gave other bytes, or an import failed: the new bytes are the ones that are tested now.
-    if (existing !== undefined) await deleteImage(context, props.projectId, name)
-    await insertImage(parts, context, props, disk, name, object)
-  }
-  // Also when there was nothing to import: a run that was killed after its import left the archive.
-  const storage = await context.clients.storage()
-  await call(storage.objects.delete({ bucket: props.bucket, object })).catch((error: unknown) => {
-    if (!isNotFound(error)) throw apiError(error)
-  })
-}
-
-async function insertImage(parts: ImageParts, context: Context, props: ImageKindProps, disk: BakedDisk, name: string, object: string): Promise<void> {
   const { projectId, family } = props
+  const existing = await settledImage(context, projectId, name)
+  if (existing?.status === 'READY' && readImageFacts(existing).digest === disk.digest) return
+  // The same inputs gave other bytes, or an import failed: the new bytes are the ones that are tested now.
+  if (existing !== undefined) await deleteImage(context, projectId, name)
+  const object = `${name}.tar.gz`
   const source = await parts.withArchive(disk, context.signal, (path) => {
     context.progress.note(`uploading ${object}`)
     return parts.upload(context.clients, props.bucket, object, path, context.signal)
   })
+  context.signal.throwIfAborted()
   context.progress.note(`importing ${name}`)
   const compute = await context.clients.compute()
   const requestBody = {
@@ -155,15 +173,14 @@ async function insertImage(parts: ImageParts, context: Context, props: ImageKind
     storageLocations: [props.location],
     guestOsFeatures: [{ type: 'UEFI_COMPATIBLE' }, { type: 'VIRTIO_SCSI_MULTIQUEUE' }, { type: 'GVNIC' }],
   }
-  await waitForCompute(context.clients, projectId, await call(compute.images.insert({ project: projectId, requestBody })), { signal: context.signal, what: `import ${name}` })
-}
-
-/** The image once no import works on it any more: a run that was killed may have left one going. */
-async function settledImage(context: Context, projectId: string, name: string): Promise<LiveImage | undefined> {
-  return waitFor({ what: `the import of ${name} ends`, timeoutMs: 15 * MINUTE_MS, intervalMs: 500, signal: context.signal }, async () => {
-    const image = await findImage(context, projectId, name)
-    return image?.status === 'PENDING' ? { done: false, status: 'PENDING' } : { done: true, value: image }
-  })
+  try {
+    await waitForCompute(context.clients, projectId, await call(compute.images.insert({ project: projectId, requestBody })), { signal: context.signal, what: `import ${name}` })
+  } catch (error) {
+    // A second try after a lost answer meets the first one, which goes on.
+    if (!isConflict(error)) throw error
+    const made = await settledImage(context, projectId, name)
+    if (made?.status !== 'READY') throw new KilnError('E_BAKE', `the import of ${name} failed`, { hint: 'run the same command again', cause: error })
+  }
 }
 
 /** New image into the family first, then the older ones are deprecated: no reader of the family ever finds none, or an untested one. */
@@ -198,7 +215,7 @@ async function promote(context: Context, projectId: string, family: string, name
       },
     )
   }
-  const promoted = await newestOfFamily(context, projectId, family)
+  const promoted = await observeFamily(context, projectId, family)
   if (promoted?.name !== name)
     throw new KilnError('E_BAKE', `the family ${family} points to ${promoted?.name ?? 'nothing'} instead of ${name}`, {
       hint: 'somebody else changed its images; run the same command again',
@@ -206,77 +223,17 @@ async function promote(context: Context, projectId: string, family: string, name
   return promoted
 }
 
-interface LiveImage {
-  readonly name?: string | null
-  readonly id?: string | null
-  readonly selfLink?: string | null
-  readonly family?: string | null
-  readonly status?: string | null
-  readonly description?: string | null
-  readonly labels?: Readonly<Record<string, string>> | null
-  readonly deprecated?: { readonly state?: string | null } | null
-}
-
-function isDeprecated(image: LiveImage): boolean {
-  const state = image.deprecated?.state
-  return state !== undefined && state !== null && state !== 'ACTIVE'
-}
-
-async function newestOfFamily(context: Context, projectId: string, family: string): Promise<ImageAttributes | undefined> {
-  const compute = await context.clients.compute()
-  try {
-    const image = await call(compute.images.getFromFamily({ project: projectId, family }))
-    const facts = readImageFacts(image)
-    return { name: image.name ?? '', id: String(image.id), selfLink: image.selfLink ?? '', family, key: facts.key, digest: facts.digest }
-  } catch (error) {
-    if (isAbsent(error)) return undefined
-    throw error
-  }
-}
-
-async function findImage(context: Context, projectId: string, name: string): Promise<LiveImage | undefined> {
-  const compute = await context.clients.compute()
-  try {
-    return await call(compute.images.get({ project: projectId, image: name }))
-  } catch (error) {
-    if (isAbsent(error)) return undefined
-    throw error
-  }
-}
-
-/** All images that were made for a family, those that it does not show (yet, or any more) included. */
-async function imagesOfFamily(context: Context, projectId: string, family: string): Promise<readonly LiveImage[]> {
-  const compute = await context.clients.compute()
-  const images: LiveImage[] = []
-  let pageToken: string | undefined
-  do {
-    const page: { readonly items?: LiveImage[]; readonly nextPageToken?: string | null } = await call(
-      compute.images.list({ project: projectId, ...(pageToken === undefined ? {} : { pageToken }) }),
-    )
-    images.push(...(page.items ?? []).filter((image) => image.labels?.['kiln-family'] === family))
-    pageToken = page.nextPageToken ?? undefined
-  } while (pageToken !== undefined)
-  return images
-}
-
-async function removeFamily(context: Context, projectId: string, family: string): Promise<void> {
-  try {
-    for (const image of await imagesOfFamily(context, projectId, family)) await deleteImage(context, projectId, image.name ?? '')
-  } catch (error) {
-    if (!isAbsent(error)) throw error
-  }
-}
-
-async function deleteImage(context: Context, projectId: string, name: string): Promise<void> {
-  const compute = await context.clients.compute()
-  try {
-    await waitForCompute(context.clients, projectId, await call(compute.images.delete({ project: projectId, image: name })), { signal: context.signal, what: `delete ${name}` })
-  } catch (error) {
-    if (!isAbsent(error)) throw error
-  }
+/** The newest image of the family, as every reader of the family sees it, and what a stopped run left beside it. */
+async function observeFamily(context: Context, projectId: string, family: string): Promise<ImageAttributes | undefined> {
+  const image = await newestOfFamily(context, projectId, family)
+  if (image === undefined) return undefined
+  const facts = readImageFacts(image)
+  const others = (await imagesOfFamily(context, projectId, family)).filter((each) => each.name !== image.name)
+  const unfinished = others.filter((each) => isLeftover(each) || (each.family === family && !isDeprecated(each))).map((each) => each.name ?? '')
+  return { name: image.name ?? '', id: String(image.id), selfLink: image.selfLink ?? '', family, key: facts.key, digest: facts.digest, unfinished: unfinished.toSorted() }
 }
 
 /** The name has the key in it: two bakes of other inputs never collide, and the same inputs meet their own image. Names have at most 63 characters. */
 export function imageName(family: string, key: string): string {
-  return `${family.slice(0, 63 - 17)}-${key.slice(0, 16)}`
+  return `${imagePrefix(family)}${key.slice(0, 16)}`
 }

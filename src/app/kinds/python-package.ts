@@ -86,7 +86,8 @@ export function pythonPackageKind(parts: PackageParts): ResourceKind<PackageProp
 
 async function publish(parts: PackageParts, clients: Clients, progress: Progress, signal: AbortSignal, props: PackageProps): Promise<PackageAttributes> {
   const wheel = await parts.build(progress, signal)
-  const published = (await publishedWheels(clients, props, signal)).find((each) => each.version === props.version)
+  // The wheel's version is the normal form (PEP 440) of what pyproject.toml says.
+  const published = (await publishedWheels(clients, props, signal)).find((each) => each.fileName === wheel.fileName || each.version === props.version)
   if (published !== undefined) {
     if (published.sha256 === wheel.sha256) return published
     throw new KilnError(
@@ -98,8 +99,8 @@ async function publish(parts: PackageParts, clients: Clients, progress: Progress
     )
   }
   progress.note(`uploading ${wheel.fileName}`)
-  await uploadDistribution({ repositoryUrl: clients.transport.url(repositoryUrl(props)), file: wheel.path, accessToken: parts.uploadToken, signal })
-  return { name: props.name, version: props.version, fileName: wheel.fileName, sha256: wheel.sha256, indexUrl: clients.transport.url(`${repositoryUrl(props)}simple/`) }
+  const { version } = await uploadDistribution({ repositoryUrl: clients.transport.url(repositoryUrl(props)), file: wheel.path, accessToken: parts.uploadToken, signal })
+  return { name: props.name, version, fileName: wheel.fileName, sha256: wheel.sha256, indexUrl: clients.transport.url(`${repositoryUrl(props)}simple/`) }
 }
 
 /** `https://L-python.pkg.dev/P/R/`: where twine uploads and, with `simple/`, pip looks. */
