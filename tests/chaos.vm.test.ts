@@ -98,7 +98,7 @@ test(`${KILLS} kills, then everything is there once and whole (seed ${seed})`, {
   const left = (await api('storage.googleapis.com/storage/v1/b/moshi-3-kiln-images/o')) as unknown as { items?: unknown[] }
   expect(left.items ?? [], context).toEqual([])
   expect(await readdir(join(place.home, 'cloud/blobs/tmp')).catch(() => []), context).toEqual([])
-  expect(await readdir(join(place.home, 'cache/archives')).catch(() => []), context).toEqual([])
+  expect(await readdir(join(place.home, 'cache/tmp')).catch(() => []), context).toEqual([])
 
   expect((await place.kiln(['destroy', '--yes', '--json'])).exitCode, context).toBe(0)
   expect(await place.machines(), context).toEqual([])

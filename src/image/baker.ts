@@ -13,13 +13,13 @@ import type { KilnHome } from '../host/home.ts'
 import { cacheStore, flush, readJsonFile } from './cache-store.ts'
 import type { CacheStore } from './cache-store.ts'
 import { explainKeyChange, imageKey, isResolved, lockedImage, requestDigest } from './key.ts'
-import { addToLock, baseLayer, builderRoot, pipFolder, runStep, stackOf, timed, withPackages } from './layers.ts'
+import { addToLock, baseLayer, builderRoot, findPip, runStep, stackOf, timed, withPackages } from './layers.ts'
 import type { BakeRun, Root } from './layers.ts'
 import { emptyLock } from './lock-file.ts'
 import { manifestText, readImage } from './manifest.ts'
 import { sbomText } from './sbom.ts'
 import { contentBytes, disk, diskSizeFor } from './steps/disk.ts'
-import { pipWheelFiles, serverRoot } from './steps/server-root.ts'
+import { serverRoot } from './steps/server-root.ts'
 import { bakeTools, requireTools } from './tools.ts'
 import type { BakedImage, BaseImageSpec, ImageKey, ImageSpec, KeyChanges, KeyInputs, LockFile, LockedImage, LockedWheel, PrivateIndex, ServerImageSpec } from './types.ts'
 import { buildWheel } from './wheel.ts'
@@ -55,6 +55,10 @@ export interface BakePlan extends ImageKey {
 }
 
 export interface Baker {
+  /** Removes what dead processes left in the cache. */
+  open(): Promise<void>
+  /** A folder in the cache for as long as `use` runs; one that a killed process left goes at the next `open`. */
+  withTemporary<T>(use: (folder: string) => Promise<T>): Promise<T>
   /** What a bake would do, without doing it. Milliseconds. */
   plan(spec: ImageSpec, lock?: LockFile): Promise<BakePlan>
   /** The kernel of a base image that is in the cache (for the accelerator probe), or undefined. */
@@ -76,6 +80,16 @@ const Latest = z.object({ inputs: z.record(z.string(), z.string()) })
 export function createBaker(options: BakerOptions): Baker {
   const store = cacheStore(options.home.cache)
   return {
+    open: () => store.open(),
+    async withTemporary(use) {
+      await store.open()
+      const folder = await store.temporary()
+      try {
+        return await use(folder)
+      } finally {
+        await store.removeTree(folder)
+      }
+    },
     async plan(spec, lock = emptyLock) {
       const key = imageKey(spec, lock)
       const resolved = isResolved(key.inputs)
@@ -194,12 +208,12 @@ async function serverLayer(bakeRun: BakeRun, below: Root, spec: ServerImageSpec,
     const base = baseOf(spec)
     const needsPip = spec.wheels.length > 0
     const builder = needsPip ? await builderRoot(bakeRun, await baseLayer({ ...bakeRun, noCache: false }, base), base) : undefined
-    const pipWheels = builder === undefined ? '' : await pipFolder(builder)
+    const pip = builder === undefined ? undefined : await findPip(builder)
     const root = await stackOf(store, below.folders, folder, true)
     const scratch = join(folder, 'scratch')
     await mkdir(scratch, { mode: 0o700 })
     bakeRun.progress.note(`installing ${spec.wheels.map((wheel) => `${wheel.name} ${wheel.version}`).join(', ') || 'the files'} into ${spec.name}`)
-    await runStep(bakeRun, serverRoot, { spec, root, scratch, pipWheels, pipFiles: needsPip ? await pipWheelFiles(pipWheels) : [], index })
+    await runStep(bakeRun, serverRoot, { spec, root, scratch, pip, index })
     for (const name of ['work', 'scratch']) await store.removeTree(join(folder, name))
     const bytes = await contentBytes({ cwd: store.root, layers: [root.writable?.upper ?? ''], mountPoint: root.mountPoint }, bakeRun.signal)
     const facts = { debian: [...below.debian], sources: [...below.sources], contentBytes: below.contentBytes + bytes }

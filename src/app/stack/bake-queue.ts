@@ -21,6 +21,8 @@ export interface BakeQueue {
   lock(): LockFile
   /** Forgets the pins of these images, or of all: the next bake resolves them again. */
   unpin(images?: readonly string[]): void
+  /** A folder for as long as `use` runs, also when this process is killed. */
+  withTemporary<T>(use: (folder: string) => Promise<T>): Promise<T>
   /** The kernel of a base image in the cache. */
   kernel(spec: BaseImageSpec): Promise<string | undefined>
   buildWheel(source: string, base: BaseImageSpec, request: BakeRequest): Promise<BuiltWheel>
@@ -29,6 +31,7 @@ export interface BakeQueue {
 
 /** Opens the queue of a stack's folder. @throws KilnError E_LOCK_STALE when kiln.lock cannot be read */
 export async function openBakeQueue(baker: Baker, stackDir: string): Promise<BakeQueue> {
+  await baker.open()
   const path = join(stackDir, lockFileName)
   let lock = await readLock(path)
   let last: Promise<unknown> = Promise.resolve()
@@ -54,6 +57,7 @@ export async function openBakeQueue(baker: Baker, stackDir: string): Promise<Bak
     unpin(images) {
       lock = images === undefined ? { ...lock, images: {} } : { ...lock, images: Object.fromEntries(Object.entries(lock.images).filter(([name]) => !images.includes(name))) }
     },
+    withTemporary: (use) => baker.withTemporary(use),
     kernel: (spec) => baker.kernel(spec, lock),
     buildWheel: (source, base, request) => inTurn(request, () => baker.buildWheel({ source, base, lock, signal: request.signal, progress: request.progress })),
     bake: (spec, index, request) =>

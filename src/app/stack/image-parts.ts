@@ -1,7 +1,5 @@
 /** What the image kind needs of baker, packer and boot test, for one stack. */
-import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { shortId } from '../../base/ids.ts'
 import { uploadObject } from '../../client/upload.ts'
 import type { KilnHome } from '../../host/home.ts'
 import { requireHealthy } from '../../image/boot-test.ts'
@@ -45,17 +43,12 @@ export function createImageParts(options: ImagePartsOptions): ImageParts {
       const baked = await queue.bake(specs.spec(family, wheels), options.index, { progress, signal, noCache: options.noCache === true })
       return { key: baked.key.key, digest: baked.digest, diskPath: baked.diskPath }
     },
-    async withArchive(disk, signal, use) {
-      const folder = join(home.cache, 'archives')
-      await mkdir(folder, { recursive: true })
-      const path = join(folder, `${disk.key.slice(0, 16)}-${shortId()}.tar.gz`)
-      try {
+    withArchive: (disk, signal, use) =>
+      queue.withTemporary(async (folder) => {
+        const path = join(folder, 'disk.tar.gz')
         await packForCompute(disk.diskPath, path, signal)
-        return await use(path)
-      } finally {
-        await rm(path, { force: true })
-      }
-    },
+        return use(path)
+      }),
     async upload(clients, bucket, name, path, signal) {
       await uploadObject(clients, { bucket, name, file: path, contentType: 'application/gzip', metadata: { 'managed-by': 'kiln' }, signal })
       return `https://storage.googleapis.com/${bucket}/${name}`

@@ -11,7 +11,6 @@ const everySuite = [
   'ca-certificates',
   'e2fsprogs', // growing the root file system
   'fdisk', // growing the root partition
-  'google-guest-agent', // SSH keys and startup scripts from the metadata server
   'iproute2',
   'linux-image-cloud-amd64',
   'openssh-server',
@@ -22,11 +21,15 @@ const everySuite = [
   'udev',
 ]
 
+/** SSH keys and startup scripts from the metadata server. */
+const guestAgent = 'google-guest-agent'
+
 const perSuite: Readonly<Record<Suite, readonly string[]>> = {
-  // There, the EFI stub and the resolver are parts of the package systemd.
+  // There, the EFI stub and the resolver are parts of the package systemd, and Debian has no guest agent: such images take no SSH keys and
+  // no startup script from the metadata server.
   bullseye: [],
-  bookworm: ['systemd-boot-efi', 'systemd-resolved'],
-  trixie: ['systemd-boot-efi', 'systemd-resolved'],
+  bookworm: [guestAgent, 'systemd-boot-efi', 'systemd-resolved'],
+  trixie: [guestAgent, 'systemd-boot-efi', 'systemd-resolved'],
 }
 
 /** What the root for building wheels has beside the base image. */

@@ -62,7 +62,7 @@ export const baseRoot: BakeStep<BaseRootContext, BaseRootResult> = {
   },
   async verify(context) {
     const tree = join(context.folder, 'tree')
-    for (const path of ['usr/lib/systemd/systemd', 'usr/sbin/sshd', 'usr/bin/google_guest_agent']) {
+    for (const path of ['usr/lib/systemd/systemd', 'usr/sbin/sshd', ...(context.spec.suite === 'bullseye' ? [] : ['usr/bin/google_guest_agent'])]) {
       if ((await readFile(join(tree, path)).catch(() => undefined)) === undefined) throw new KilnError('E_BAKE', `the base image has no /${path}`)
     }
   },
@@ -78,7 +78,8 @@ function installCommand({ spec, sources, locked, folder }: BaseRootContext): Com
       ...dpkgOptions.map((option) => `--dpkgopt=${option}`),
       ...(locked === undefined ? [] : [`--setup-hook=mkdir -p "$1/etc/apt/preferences.d" && cp ${quoted} "$1/etc/apt/preferences.d/kiln-pins"`]),
       // Later suites have merged their /bin, /lib and /sbin into /usr themselves.
-      ...(spec.suite === 'bullseye' ? ['--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr'] : []),
+      // mmdebstrap's own hook for it wants a package that bullseye does not have.
+      ...(spec.suite === 'bullseye' ? ['--setup-hook=for name in bin lib lib64 sbin; do mkdir -p "$1/usr/$name" && ln -s "usr/$name" "$1/$name"; done'] : []),
       `--include=${basePackages(spec.suite, spec.packages).join(',')}`,
       ...[spec.suite, join(folder, 'tree'), ...sources],
     ],
