@@ -18,6 +18,7 @@ import { baseRoot } from './steps/base-root.ts'
 import { bootFiles } from './steps/boot-files.ts'
 import { debianLayer } from './steps/debian-layer.ts'
 import { contentBytes } from './steps/disk.ts'
+import type { PipSource } from './steps/server-root.ts'
 import type { BakeStep } from './steps/step.ts'
 import type { BaseImageSpec, LockFile, LockedDebianPackage, LockedImage } from './types.ts'
 import { mergeLock } from './lock-file.ts'
@@ -180,13 +181,23 @@ export async function builderRoot(bake: BakeRun, base: Root, spec: BaseImageSpec
   return withPackages(bake, base, name, sha256Hex(canonicalJson({ from: requestDigest(spec), packages })).slice(0, 32), packages)
 }
 
-/** The folder of Debian's pip wheel in a builder root. @throws KilnError E_BAKE when it has none. */
-export async function pipFolder(builder: Root): Promise<string> {
-  for (const folder of builder.folders.toReversed()) {
-    const path = join(folder, 'tree/usr/share/python-wheels')
-    if ((await exists(path)) && (await readdir(path)).some((name) => name.startsWith('pip-'))) return path
+/**
+ * pip of a builder root: Debian's package with its byte code, which starts several times faster than the wheel it also has, since from a
+ * wheel Python compiles every module anew at each start. bullseye's package takes its libraries from elsewhere, so there it is the wheels.
+ * @throws KilnError E_BAKE when the root has neither.
+ */
+export async function findPip(builder: Root): Promise<PipSource> {
+  const trees = builder.folders.toReversed().map((folder) => join(folder, 'tree/usr'))
+  for (const tree of trees) {
+    const folder = join(tree, 'lib/python3/dist-packages/pip')
+    if ((await exists(join(folder, '_vendor/requests'))) && (await exists(join(folder, '__pycache__')))) return { folder, wheels: [] }
   }
-  throw new KilnError('E_BAKE', 'the builder root has no pip wheel')
+  for (const tree of trees) {
+    const folder = join(tree, 'share/python-wheels')
+    const wheels = (await exists(folder)) ? (await readdir(folder)).filter((name) => name.endsWith('.whl')).sort() : []
+    if (wheels.some((name) => name.startsWith('pip-'))) return { folder, wheels }
+  }
+  throw new KilnError('E_BAKE', 'the builder root has no pip')
 }
 
 async function openRoot(store: CacheStore, key: string, below: readonly string[], base: string): Promise<Root | undefined> {

@@ -4,10 +4,12 @@
  * they are set in the file system afterwards (debugfs).
  */
 import { open, rm, truncate, writeFile } from 'node:fs/promises'
+import { setTimeout } from 'node:timers/promises'
 import { KilnError } from '../../base/errors.ts'
 import { GIB, MIB } from '../../base/units.ts'
 import { run } from '../../host/exec.ts'
 import type { Command } from '../../host/exec.ts'
+import { flush } from '../cache-store.ts'
 import { SOURCE_DATE_EPOCH, bakeEnvironment, withRoot } from '../namespace.ts'
 import type { RootStack } from '../namespace.ts'
 import { SECTOR_BYTES, diskLayout } from '../recipe/disk-layout.ts'
@@ -35,7 +37,7 @@ export const disk: BakeStep<DiskContext, string> = {
     try {
       for (const command of this.plan(context)) {
         if (command.program === 'debugfs') await writeFile(script, timesScript(await usedInodes(context)))
-        await run(command, options)
+        await flushedMeanwhile(context.path, run(command, options))
       }
     } catch (error) {
       throw explainFull(error, context)
@@ -49,6 +51,18 @@ export const disk: BakeStep<DiskContext, string> = {
     if (!check.stdout.includes(diskLayout.root.fileSystemUuid)) throw new KilnError('E_BAKE', 'the root file system has another id than the recipe gives it')
   },
 }
+
+/** Waits for a program that writes a file, and has the kernel write its bytes out as they come: at its end, mke2fs waits for all of them. */
+async function flushedMeanwhile(path: string, writing: Promise<unknown>): Promise<void> {
+  const ended = writing.then(
+    () => true,
+    () => true,
+  )
+  while (!(await Promise.race([ended, setTimeout(FLUSH_INTERVAL_MS, false)]))) await flush(path)
+  await writing
+}
+
+const FLUSH_INTERVAL_MS = 150
 
 /** The smallest whole number of GiB that holds a root tree of `contentBytes` with some room to work in. */
 export function diskSizeFor(contentBytes: number): number {

@@ -11,7 +11,7 @@ import { baseRoot } from './base-root.ts'
 import { bootFiles } from './boot-files.ts'
 import { debianLayer } from './debian-layer.ts'
 import { disk } from './disk.ts'
-import { serverRoot } from './server-root.ts'
+import { installScript, serverRoot } from './server-root.ts'
 
 const base: BaseImageSpec = { type: 'base', name: 'python3', suite: 'bookworm', packages: ['python3'] }
 const root = { cwd: '/cache', layers: ['layers/a/tree'], writable: { upper: 'tmp/1/tree', work: 'tmp/1/work' }, mountPoint: 'tmp/1/mount' }
@@ -99,42 +99,35 @@ const server: ServerImageSpec = {
 
 describe('server root', () => {
   const index = { url: 'http://127.0.0.1:1/simple/', accessToken: async () => 'secret-token' }
-  const context = { spec: server, root, scratch: '/cache/tmp/1/scratch', pipWheels: '/cache/layers/b/tree/usr/share/python-wheels', pipFiles: ['pip-23.whl'], index }
+  const context = { spec: server, root, scratch: '/cache/tmp/1/scratch', pip: { folder: '/cache/layers/b/tree/usr/lib/python3/dist-packages/pip', wheels: [] }, index }
 
-  test('account, virtual environment, wheels by hash from the one index, check, bytecode', () => {
-    const binds = ['--bind', '/cache/tmp/1/scratch', '/run/kiln/scratch', '--bind', '/cache/layers/b/tree/usr/share/python-wheels', '/run/kiln/pip']
-    const python = '/opt/moshi-srv/venv/bin/python3'
-    const plan = serverRoot.plan(context).map(plainCommand)
-    expect(plan.slice(0, 5).map(({ argv, inside, network }) => ({ argv, binds: inside?.binds, network }))).toEqual([
-      {
-        argv: ['useradd', '--system', '--uid', '880', '--user-group', '--no-create-home', '--home-dir', '/var/lib/moshi', '--shell', '/usr/sbin/nologin', 'moshi'],
-        binds: [],
-        network: false,
-      },
-      { argv: ['python3', '-m', 'venv', '--system-site-packages', '--without-pip', '/opt/moshi-srv/venv'], binds: [], network: false },
-      {
-        argv: [
-          ...[
-            python,
-            '-m',
-            'pip',
-            '--isolated',
-            '--disable-pip-version-check',
-            '--no-input',
-            '--no-cache-dir',
-            'install',
-            '--no-compile',
-            '--no-deps',
-            '--no-warn-script-location',
-          ],
-          ...['--only-binary', ':all:', '--require-hashes', '--index-url', 'http://127.0.0.1:1/simple/', '-r', '/run/kiln/scratch/requirements.txt'],
-        ],
-        binds,
-        network: true,
-      },
-      { argv: [python, '/run/kiln/scratch/check.py', 'moshi-server'], binds, network: false },
-      { argv: [python, '-m', 'compileall', '-q', '-f', '--invalidation-mode', 'unchecked-hash', '/opt/moshi-srv/venv'], binds: [], network: false },
-    ])
+  test('account; then virtual environment, wheels by hash from the one index, check and bytecode in one visit', () => {
+    const [account, python] = serverRoot.plan(context).map(plainCommand)
+    expect(account).toMatchObject({
+      argv: ['useradd', '--system', '--uid', '880', '--user-group', '--no-create-home', '--home-dir', '/var/lib/moshi', '--shell', '/usr/sbin/nologin', 'moshi'],
+      inside: { binds: [] },
+      network: false,
+    })
+    expect(python).toMatchObject({
+      argv: ['sh', '-c', installScript, 'kiln', '/opt/moshi-srv/venv', 'http://127.0.0.1:1/simple/', 'moshi-server'],
+      inside: { binds: ['--bind', '/cache/tmp/1/scratch', '/run/kiln/scratch', '--bind', '/cache/layers/b/tree/usr/lib/python3/dist-packages/pip', '/run/kiln/pip/pip'] },
+      network: true,
+    })
+    expect(installScript).toBe(`set -eu
+venv=$1 index=$2
+shift 2
+python3 -m venv --system-site-packages --without-pip "$venv"
+"$venv/bin/python3" -m pip --isolated --disable-pip-version-check --no-input --no-cache-dir install --no-compile --no-deps --no-warn-script-location \\
+  --only-binary :all: --require-hashes --index-url "$index" -r /run/kiln/scratch/requirements.txt
+"$venv/bin/python3" /run/kiln/scratch/check.py "$@"
+exec "$venv/bin/python3" -m compileall -q -f --invalidation-mode unchecked-hash "$venv"
+`)
+  })
+
+  test('where Debian’s pip is not whole, Python imports it from the wheels', () => {
+    const command = serverRoot.plan({ ...context, pip: { folder: '/cache/layers/b/tree/usr/share/python-wheels', wheels: ['pip-20.whl', 'urllib3-1.whl'] } })[1]
+    expect(command === undefined ? [] : plainCommand(command).inside?.binds.slice(-2)).toEqual(['/cache/layers/b/tree/usr/share/python-wheels', '/run/kiln/pip'])
+    expect(command?.env?.['PYTHONPATH']).toBe('/run/kiln/pip/pip-20.whl:/run/kiln/pip/urllib3-1.whl')
   })
 
   test('the token is on no command line and in no environment', () => {

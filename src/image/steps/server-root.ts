@@ -2,7 +2,7 @@
  * The server's own layer: account, virtual environment with the wheels of the private index, files, unit. pip runs inside the image's
  * root with that index as its only source; it is brought in for the run and is not in the image.
  */
-import { copyFile, chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { KilnError } from '../../base/errors.ts'
 import { exists } from '../../host/files.ts'
@@ -14,15 +14,21 @@ import { SERVER_UID, serverFolder, serverUnit, unitName } from '../recipe/server
 import type { ImageSpec, PrivateIndex, ServerImageSpec } from '../types.ts'
 import type { BakeStep } from './step.ts'
 
+/** pip as a builder root has it. */
+export interface PipSource {
+  /** Folder of this machine: the package `pip` itself, or the one with the wheels. */
+  readonly folder: string
+  /** Names of the wheels that make up pip; empty: `folder` is the package. */
+  readonly wheels: readonly string[]
+}
+
 export interface ServerRootContext {
   readonly spec: ServerImageSpec
   readonly root: RootStack
   /** An existing private folder of this machine: requirements and credentials, gone after the step. */
   readonly scratch: string
-  /** Folder of this machine with Debian's pip wheel, from the builder root. */
-  readonly pipWheels: string
-  /** Names of the wheels in it. */
-  readonly pipFiles: readonly string[]
+  /** Needed when the spec has wheels. */
+  readonly pip: PipSource | undefined
   readonly index: PrivateIndex | undefined
 }
 
@@ -79,31 +85,33 @@ function serverUid(spec: ServerImageSpec): number {
 }
 
 function pythonCommands(context: ServerRootContext): Command[] {
-  const { spec, root, scratch, pipWheels, pipFiles, index } = context
-  if (spec.wheels.length === 0 || index === undefined) return []
-  const venv = `${serverFolder(spec.name)}/venv`
-  const python = `${venv}/bin/python3`
-  const pipPath = pipFiles.map((name) => `${inside.pip}/${name}`).join(':')
-  const binds = { [scratch]: inside.scratch, [pipWheels]: inside.pip }
-  const pipArguments = [
-    ...['-m', 'pip', '--isolated', '--disable-pip-version-check', '--no-input', '--no-cache-dir', 'install', '--no-compile', '--no-deps', '--no-warn-script-location'],
-    ...['--only-binary', ':all:', '--require-hashes', '--index-url', index.url, '-r', `${inside.scratch}/requirements.txt`],
-  ]
+  const { spec, root, scratch, pip, index } = context
+  if (spec.wheels.length === 0 || index === undefined || pip === undefined) return []
+  const fromWheels = pip.wheels.length > 0
   return [
-    insideRoot(root, 'python3', ['-m', 'venv', '--system-site-packages', '--without-pip', venv], { network: false }),
-    insideRoot(root, python, pipArguments, {
+    insideRoot(root, 'sh', ['-c', installScript, 'kiln', `${serverFolder(spec.name)}/venv`, index.url, ...spec.wheels.map(({ name }) => name)], {
       network: true,
-      binds,
-      env: { PYTHONPATH: pipPath, NETRC: `${inside.scratch}/netrc`, HOME: inside.scratch, PYTHONDONTWRITEBYTECODE: '1' },
+      binds: { [scratch]: inside.scratch, [pip.folder]: fromWheels ? inside.pip : `${inside.pip}/pip` },
+      env: {
+        PYTHONPATH: fromWheels ? pip.wheels.map((name) => `${inside.pip}/${name}`).join(':') : inside.pip,
+        NETRC: `${inside.scratch}/netrc`,
+        HOME: inside.scratch,
+        PYTHONDONTWRITEBYTECODE: '1',
+      },
     }),
-    insideRoot(root, python, [`${inside.scratch}/check.py`, ...spec.wheels.map(({ name }) => name)], {
-      network: false,
-      binds,
-      env: { PYTHONPATH: pipPath, PYTHONDONTWRITEBYTECODE: '1' },
-    }),
-    insideRoot(root, python, ['-m', 'compileall', '-q', '-f', '--invalidation-mode', 'unchecked-hash', venv], { network: false }),
   ]
 }
+
+/** Everything that Python does for the image, in one visit to its root, since each visit has its price. $1 virtual environment, $2 index, then the packages' names. */
+export const installScript = `set -eu
+venv=$1 index=$2
+shift 2
+python3 -m venv --system-site-packages --without-pip "$venv"
+"$venv/bin/python3" -m pip --isolated --disable-pip-version-check --no-input --no-cache-dir install --no-compile --no-deps --no-warn-script-location \\
+  --only-binary :all: --require-hashes --index-url "$index" -r ${inside.scratch}/requirements.txt
+"$venv/bin/python3" ${inside.scratch}/check.py "$@"
+exec "$venv/bin/python3" -m compileall -q -f --invalidation-mode unchecked-hash "$venv"
+`
 
 /** Says which dependencies of the given packages are neither in Debian's packages nor among the wheels. */
 const checkScript = `import sys
@@ -153,7 +161,7 @@ async function explainPip(error: unknown, spec: ServerImageSpec, index: PrivateI
     })
   if (/Connection refused|Failed to establish a new connection|Name or service not known|Temporary failure in name resolution/.test(detail))
     return new KilnError('E_NETWORK', `the private index ${index.url} could not be reached`, { detail, cause: error })
-  if (/venv: not found|No such file or directory.*python3|python3.*No such file/.test(detail))
+  if (/python3: not found|venv: not found|No such file or directory.*python3|python3.*No such file/.test(detail))
     return new KilnError('E_BAKE', `image ${spec.name} has no Python`, { hint: 'add python3 to the packages of the image or of its base', detail, cause: error })
   return new KilnError('E_BAKE', `installing Python packages for image ${spec.name} failed`, {
     hint: 'the packages and versions must be in the private index as wheels for this Debian’s Python',
@@ -193,11 +201,4 @@ function finishCommands({ root }: ServerRootContext): Command[] {
     asRoot({ program: 'rm', args: ['-rf', '--', ...leftovers.map((path) => join(upper, path))] }),
     asRoot({ program: 'find', args: [upper, '-exec', 'touch', '--no-dereference', '-d', `@${SOURCE_DATE_EPOCH}`, '{}', '+'] }),
   ]
-}
-
-/** Names of the wheels in a folder of Debian's python wheels, of which pip is one. */
-export async function pipWheelFiles(folder: string): Promise<string[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.whl')).sort()
-  if (!names.some((name) => name.startsWith('pip-'))) throw new KilnError('E_BAKE', `${folder} has no pip`)
-  return names
 }
