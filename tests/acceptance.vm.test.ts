@@ -44,6 +44,15 @@ describe('from a Python project to a VM that answers', () => {
     expect(result.json).toMatchObject({ changes: 0, url: first.url, imageDigest: first.imageDigest })
   })
 
+  test('publish, bake and dev find their part done', async () => {
+    expect((await place.kiln(['publish', '--yes', '--json'])).json).toMatchObject({ package: 'moshi-server', version: first.version, published: false })
+    expect((await place.kiln(['bake', '--yes', '--json'])).json.images).toEqual([
+      expect.objectContaining({ family: 'python3', cached: true }),
+      expect.objectContaining({ family: 'moshi-srv', cached: true, digest: first.imageDigest }),
+    ])
+    expect((await place.kiln(['dev', '--yes', '--json'])).json).toMatchObject({ vm: 'moshi-dev', url: first.url, changes: 0 })
+  })
+
   test('two at once: one works, the other says who holds the lease', async () => {
     const results = await Promise.all([place.kiln(['up', '--yes', '--json']), place.kiln(['up', '--yes', '--json'])])
     const refused = results.filter((result) => result.exitCode !== 0)
