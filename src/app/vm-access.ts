@@ -7,6 +7,7 @@ import type { Clients } from '../client/clients.ts'
 import { call, isAbsent } from '../client/errors.ts'
 import { waitForCompute } from '../client/operations.ts'
 import { loadStack } from '../config/load.ts'
+import { isServerImage } from '../config/schema.images.ts'
 import { run } from '../host/exec.ts'
 import { readTextIfExists } from '../host/files.ts'
 import type { KilnHome } from '../host/home.ts'
@@ -20,6 +21,8 @@ export interface VmTarget {
   readonly project: string
   readonly zone: string
   readonly name: string
+  /** Names of the config's images with a server: what their units call themselves in the log. */
+  readonly servers: ReadonlySet<string>
 }
 
 /**
@@ -32,7 +35,8 @@ export async function findVm(options: { readonly home: KilnHome; readonly dir: s
   if (name === undefined) throw new KilnError('E_NOT_FOUND', 'the config has no dev VM, and no VM was named', { hint: 'name one: kiln logs VM' })
   const cloud = await cloudStatus(options.home)
   if (cloud.url === undefined) throw new KilnError('E_CLOUD_NOT_RUNNING', 'the pocket cloud is not running', { hint: 'start it: kiln cloud start' })
-  return { clients: pocketClients(options.home, cloud.url), home: options.home, project: config.project.id, zone: config.location.zone, name }
+  const servers = new Set(Object.entries(config.images).flatMap(([family, image]) => (isServerImage(image) ? [family] : [])))
+  return { clients: pocketClients(options.home, cloud.url), home: options.home, project: config.project.id, zone: config.location.zone, name, servers }
 }
 
 /** @throws KilnError E_NOT_FOUND that lists the VMs that are there */
@@ -72,23 +76,26 @@ export async function* readSerial(vm: VmTarget, follow: boolean, signal: AbortSi
   }
 }
 
-/** Only the lines of the server's own unit: those that systemd prints with its name. */
+/** Only what the server's own unit writes. */
 export async function* readLogs(vm: VmTarget, follow: boolean, signal: AbortSignal): AsyncGenerator<string> {
-  let rest = ''
-  for await (const chunk of readSerial(vm, follow, signal)) {
-    const lines = `${rest}${chunk}`.split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) if (isServerLine(line)) yield `${line.replace(/\r$/, '')}\n`
-  }
-  if (isServerLine(rest)) yield `${rest}\n`
+  yield* serverLines(readSerial(vm, follow, signal), vm.servers)
 }
 
-/** `[   12.345678] moshi-srv[312]: text`: what the server wrote, as the journal forwards it to the console. */
-function isServerLine(line: string): boolean {
-  return (
-    /^(\[\s*[\d.]+\]\s+)?[\w@.-]+\[\d+\]: /.test(line) &&
-    !/^(\[\s*[\d.]+\]\s+)?(systemd|systemd-[\w-]+|kernel|sshd|google_[\w-]+|GCEGuestAgent|dbus-daemon|login|agetty)\b[^[]*\[/.test(line)
-  )
+/** The lines of these servers in serial output that comes in pieces, each with a line end. */
+export async function* serverLines(chunks: AsyncIterable<string>, servers: ReadonlySet<string>): AsyncGenerator<string> {
+  const ofServer = (line: string): boolean => servers.has(unitOf(line) ?? '')
+  let rest = ''
+  for await (const chunk of chunks) {
+    const lines = `${rest}${chunk}`.split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) if (ofServer(line)) yield `${line.replace(/\r$/, '')}\n`
+  }
+  if (ofServer(rest)) yield `${rest.replace(/\r$/, '')}\n`
+}
+
+/** `[   12.345678] moshi-srv[312]: text`, as systemd prints what a unit writes to journal and console -> `moshi-srv`. */
+function unitOf(line: string): string | undefined {
+  return /^(?:\[\s*[\d.]+\]\s+)?([\w@.-]+)\[\d+\]: /.exec(line)?.[1]
 }
 
 export const sshUser = 'kiln'

@@ -67,8 +67,12 @@ function specsOf(stack: LoadedStack, files: ReadonlyMap<string, readonly ImageFi
 
 async function readImageFile(source: string, path: string): Promise<ImageFile> {
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(source)) hash.update(chunk as Buffer)
-  const { mode } = await stat(source)
-  // Only whether it may be executed matters: other bits differ between checkouts.
-  return { path, source, sha256: hash.digest('hex'), mode: (mode & 0o100) === 0 ? 0o644 : 0o755 }
+  try {
+    for await (const chunk of createReadStream(source)) hash.update(chunk as Buffer)
+    const { mode } = await stat(source)
+    // Only whether it may be executed matters: other bits differ between checkouts.
+    return { path, source, sha256: hash.digest('hex'), mode: (mode & 0o100) === 0 ? 0o644 : 0o755 }
+  } catch (error) {
+    throw new KilnError('E_CONFIG_INVALID', `${source}, which an image takes as ${path}, cannot be read`, { hint: 'check that the file is there and readable', cause: error })
+  }
 }

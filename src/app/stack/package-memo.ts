@@ -15,8 +15,16 @@ function memoPath(home: KilnHome, stack: string): string {
 export async function readPackageMemo(home: KilnHome, stack: string, sourceDigest: string): Promise<PackageMemo | undefined> {
   const text = await readTextIfExists(memoPath(home, stack))
   if (text === undefined) return undefined
-  const parsed = Memo.safeParse(JSON.parse(text))
+  const parsed = Memo.safeParse(parseOrUndefined(text))
   return parsed.success && parsed.data.sourceDigest === sourceDigest ? parsed.data : undefined
+}
+
+function parseOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
 }
 
 export async function writePackageMemo(home: KilnHome, stack: string, memo: PackageMemo): Promise<void> {
