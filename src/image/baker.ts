@@ -1,6 +1,4 @@
 /** The offline baker: from an image's spec to a raw disk, through cached layers. No VM runs; the same inputs give the same bytes. */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -12,6 +10,7 @@ import { readTextIfExists, requireFreeSpace, writeFileDurable } from '../host/fi
 import type { KilnHome } from '../host/home.ts'
 import { cacheStore, flush, readJsonFile } from './cache-store.ts'
 import type { CacheStore } from './cache-store.ts'
+import { fileSha256 } from './file-hash.ts'
 import { explainKeyChange, imageKey, isResolved, lockedImage, requestDigest } from './key.ts'
 import { addToLock, baseLayer, builderRoot, findPip, runStep, stackOf, timed, withPackages } from './layers.ts'
 import type { BakeRun, Root } from './layers.ts'
@@ -159,13 +158,13 @@ async function makeImage(bakeRun: BakeRun, spec: ImageSpec, index: PrivateIndex 
     const stack = await stackOf(store, root.folders, folder, false)
     const path = join(folder, 'disk.raw')
     await runStep(bakeRun, disk, { root: stack, esp: join(root.base, 'esp.img'), path, sizeBytes })
-    const [digest] = await timed(bakeRun, 'digest', () => Promise.all([fileDigest(path), flush(path)]))
+    const [sha256] = await timed(bakeRun, 'digest', () => Promise.all([fileSha256(path), flush(path)]))
     const wheels = wheelsOf(spec)
     const image: BakedImage = {
       name: spec.name,
       key,
       diskPath: join(store.path('images', key.key), 'disk.raw'),
-      digest,
+      digest: `sha256:${sha256}`,
       sizeBytes,
       debian: root.debian,
       wheels,
@@ -232,12 +231,6 @@ export function baseOf(spec: ImageSpec): BaseImageSpec {
 
 function wheelsOf(spec: ImageSpec): LockedWheel[] {
   return spec.type === 'base' ? [] : [...wheelsOf(spec.from), ...spec.wheels]
-}
-
-async function fileDigest(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path, { highWaterMark: 4 * 1024 * 1024 })) hash.update(chunk as Buffer)
-  return `sha256:${hash.digest('hex')}`
 }
 
 function latestPath(store: CacheStore, name: string): string {

@@ -195,7 +195,24 @@ describe('two bakes from nothing', () => {
 })
 
 describe('bad input', () => {
-  test('a missing dependency, a wrong hash and a wrong token each say what is wrong', async () => {
+  test('Python packages that are not in the image are named, with who needs them', async () => {
+    const [{ baker, lock }] = pair()
+    const source = join(folder, 'needy')
+    await mkdir(source)
+    await writeFile(
+      join(source, 'pyproject.toml'),
+      pyproject.replace('version = "0.1.0"\n', 'version = "0.1.1"\ndependencies = ["no-such-package>=2", "unused; sys_platform == \'win32\'"]\n'),
+    )
+    await writeFile(join(source, 'hello_server.py'), program)
+    const wheel = await baker.buildWheel({ source, base, lock })
+    await expect(baker.bake({ ...serverSpec(wheel), name: 'needy' }, { lock, index: await indexOf(wheel) })).rejects.toMatchObject({
+      code: 'E_BAKE',
+      message: 'image needy lacks Python dependencies: hello-server needs no-such-package>=2, which is not in the image',
+      hint: expect.stringContaining('packages'),
+    })
+  })
+
+  test('a wrong hash, a wrong token and an entry point that is not there each say what is wrong', async () => {
     const [{ baker, lock, wheel }] = pair()
     const spec = serverSpec(wheel)
     const index = await indexOf(wheel)

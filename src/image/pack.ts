@@ -2,8 +2,6 @@
  * The archive that Compute Engine imports: a gzip-compressed tar in the oldgnu format with one file, disk.raw.
  * https://cloud.google.com/compute/docs/import/import-existing-image#requirements_for_the_image_file
  */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { KilnError } from '../base/errors.ts'
@@ -11,6 +9,7 @@ import { GIB } from '../base/units.ts'
 import { explainDiskError, findProgram, requireFreeSpace, syncFile } from '../host/files.ts'
 import { run } from '../host/exec.ts'
 import type { Command } from '../host/exec.ts'
+import { fileSha256 } from './file-hash.ts'
 import { SOURCE_DATE_EPOCH, bakeEnvironment } from './namespace.ts'
 
 export interface PackedDisk {
@@ -55,11 +54,10 @@ export async function packForCompute(diskPath: string, archivePath: string, sign
     const compressor = (await findProgram('pigz')) === undefined ? 'gzip' : 'pigz'
     await run(packCommand(diskPath, part, compressor), { what: 'packing the disk', ...(signal === undefined ? {} : { signal }) })
     await syncFile(part)
-    const hash = createHash('sha256')
-    for await (const chunk of createReadStream(part, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Buffer)
+    const sha256 = await fileSha256(part)
     const { size } = await stat(part)
     await rename(part, archivePath)
-    return { path: archivePath, sizeBytes: size, sha256: hash.digest('hex') }
+    return { path: archivePath, sizeBytes: size, sha256 }
   } catch (error) {
     throw explainDiskError(error, archivePath)
   } finally {
