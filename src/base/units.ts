@@ -22,6 +22,6 @@ export function formatBytes(sizeBytes: number): string {
 export function formatDuration(durationMs: number): string {
   if (durationMs < SECOND_MS) return `${Math.round(durationMs)} ms`
   if (durationMs < MINUTE_MS) return `${(durationMs / SECOND_MS).toFixed(1)} s`
-  const minutes = Math.floor(durationMs / MINUTE_MS)
-  return `${minutes} min ${Math.round((durationMs - minutes * MINUTE_MS) / SECOND_MS)} s`
+  const seconds = Math.round(durationMs / SECOND_MS)
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
 }

@@ -2,7 +2,7 @@
  * How a verb is declared: arguments, options, an action that returns its result as data, and how a person sees that result.
  * Everything that all verbs share lives here: --json, --yes, errors, exit codes, Ctrl-C.
  */
-import { CommanderError, Option } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
 import { KilnError, describeError, isKilnError } from '../base/errors.ts'
 import { kilnHome } from '../app/home.ts'
@@ -138,9 +138,8 @@ export function splitAtDashes(argv: readonly string[]): { readonly before: reado
   return at < 0 ? { before: argv, after: [] } : { before: argv.slice(0, at), after: argv.slice(at + 1) }
 }
 
-/** Parses an option as a whole number. @throws CommanderError (usage) */
+/** Parses an option as a whole number. @throws InvalidArgumentError, which commander shows with the option's name */
 export function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 0) throw new CommanderError(2, 'kiln.invalidNumber', `${JSON.stringify(text)} is not a whole number`)
-  return value
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is not a whole number.')
+  return Number(text)
 }

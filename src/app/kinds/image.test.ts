@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { KilnError } from '../../base/errors.ts'
 import { GIB } from '../../base/units.ts'
+import { waitFor } from '../../base/wait.ts'
 import { createClients } from '../../client/clients.ts'
 import type { Clients } from '../../client/clients.ts'
 import { uploadObject } from '../../client/upload.ts'
@@ -141,6 +142,13 @@ async function look(world: World, name = family): Promise<Seen> {
   }
 }
 
+async function waitForImport(world: World, name: string): Promise<void> {
+  await waitFor({ what: `the import of ${name}`, timeoutMs: 60_000, intervalMs: 20 }, async () => {
+    const seen = (await look(world)).images[name] ?? 'no image'
+    return seen.includes('READY') ? { done: true, value: undefined } : { done: false, status: seen }
+  })
+}
+
 const nameA = imageName(family, keys.a)
 const nameB = imageName(family, keys.b)
 
@@ -186,7 +194,7 @@ test('a failed boot test leaves the family as it was and no image behind, and it
   // Fails while the import goes on, as well as after it.
   for (const imported of [false, true]) {
     world.onBootTest = async () => {
-      for (let seen = ''; imported && !seen.includes('READY');) seen = (await look(world)).images[nameB] ?? ''
+      if (imported) await waitForImport(world, nameB)
       throw evidence
     }
     const error = await apply(world).catch((reason: unknown) => reason)

@@ -22,9 +22,11 @@ export function renderPlan(plan: Plan, stream: NodeJS.WriteStream = process.stde
   for (const node of plan.nodes) {
     if (node.action === 'noop') continue
     const [first, ...rest] = node.reasons
-    const drift = node.drifted ? color.red(' (drift: changed outside of Kiln)') : ''
-    lines.push(`  ${(paint[node.action] ?? String)(`${signs[node.action]} ${node.action.padEnd(7)}`)} ${node.address}${drift}${first === undefined ? '' : color.dim(`  ${first}`)}`)
-    for (const reason of rest) lines.push(color.dim(`            ${' '.repeat(node.address.length - 1)}  ${reason}`))
+    const drift = node.drifted ? ' (drift: changed outside of Kiln)' : ''
+    lines.push(
+      `  ${(paint[node.action] ?? String)(`${signs[node.action]} ${node.action.padEnd(7)}`)} ${node.address}${drift === '' ? '' : color.red(drift)}${first === undefined ? '' : color.dim(`  ${first}`)}`,
+    )
+    for (const reason of rest) lines.push(color.dim(`${' '.repeat(14 + node.address.length + drift.length)}${reason}`))
   }
   const unchanged = plan.nodes.filter((node) => node.action === 'noop').length
   lines.push(`${planSummary(plan)}${unchanged === 0 ? '' : color.dim(` (${unchanged} unchanged)`)}`)
