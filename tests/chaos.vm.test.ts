@@ -63,6 +63,7 @@ test(`${KILLS} kills, then everything is there once and whole (seed ${seed})`, {
     clearTimeout(timer)
     if (killed) kills += 1
     story.push(`${victim} ${delayMs} ms after step ${atStep}${killed ? '' : ' (not reached)'}: exit ${run.exitCode} ${String(run.json.error?.message ?? '').slice(0, 300)}`)
+    if (!killed) expect(run.exitCode, `a run that nothing disturbed must converge\n${story.join('\n')}\n${run.stderr}`).toBe(0)
     // A run that was complete before its kill point starts the next from scratch, so that there is something to kill again.
     if (run.exitCode === 0) await place.kiln(['destroy', '--yes', '--json'])
   }
