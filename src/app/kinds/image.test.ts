@@ -174,6 +174,12 @@ test('creates, updates for another key, and goes back to the older image', async
   expect(await look(world)).toEqual({ images: { [nameA]: `${family} READY ACTIVE tested`, [nameB]: `${family} READY DEPRECATED tested` }, family: nameA, objects: [] })
 })
 
+test('attributes that an older version kept in its inventory can be compared', async () => {
+  const world = await newWorld()
+  const kept = { name: nameA, id: '1', selfLink: '', family, key: keys.a, digest: world.digest }
+  expect(kindOf(world).diff(propsOf(world), kept)).toEqual([])
+})
+
 test('the family gets the image only after its boot test', async () => {
   const world = await newWorld()
   const during: string[] = []

@@ -38,8 +38,8 @@ export type ImageAttributes = {
   readonly key: string
   /** `sha256:HEX` of the raw disk. */
   readonly digest: string
-  /** Images that a stopped run left: older ones of the family that are not deprecated yet, and ones that were never tested. */
-  readonly unfinished: readonly string[]
+  /** Images that a stopped run left: older ones of the family that are not deprecated yet, and ones that were never tested. Inventories of older versions lack it. */
+  readonly unfinished?: readonly string[]
 }
 
 export interface BakedDisk {
@@ -73,9 +73,8 @@ export function imageKind(parts: ImageParts): ResourceKind<ImageKindProps, Image
     diff(props, observed) {
       const { key, resolved } = parts.keyOf(props.family, props.wheels)
       if (key === observed.key) {
-        return observed.unfinished.length === 0
-          ? []
-          : [{ path: 'older images', from: observed.unfinished.join(', '), to: 'deprecated or removed: a run that was stopped left them' }]
+        const { unfinished = [] } = observed
+        return unfinished.length === 0 ? [] : [{ path: 'older images', from: unfinished.join(', '), to: 'deprecated or removed: a run that was stopped left them' }]
       }
       const why = parts.explain(props.family, props.wheels)
       const to = resolved ? key.slice(0, 12) : 'known when the Debian packages are resolved'
