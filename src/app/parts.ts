@@ -92,7 +92,8 @@ export async function bake(options: BakeVerbOptions): Promise<Record<string, unk
   const { config } = await loadStack(options.dir)
   const families = options.image === undefined ? Object.keys(config.images) : [options.image]
   const images: Record<string, unknown>[] = []
-  for (const family of families) images.push(await bakeOne(options, family))
+  // The first one forgets all pins; what it resolves, the others stand on.
+  for (const [index, family] of families.entries()) images.push(await bakeOne(index === 0 ? options : { ...options, updateLock: false }, family))
   return families.length === 1 ? { ...images[0] } : { images }
 }
 
