@@ -11,7 +11,7 @@ import { baseRoot } from './base-root.ts'
 import { bootFiles } from './boot-files.ts'
 import { debianLayer } from './debian-layer.ts'
 import { disk } from './disk.ts'
-import { installScript, serverRoot } from './server-root.ts'
+import { finishScript, installScript, serverRoot } from './server-root.ts'
 
 const base: BaseImageSpec = { type: 'base', name: 'python3', suite: 'bookworm', packages: ['python3'] }
 const root = { cwd: '/cache', layers: ['layers/a/tree'], writable: { upper: 'tmp/1/tree', work: 'tmp/1/work' }, mountPoint: 'tmp/1/mount' }
@@ -101,24 +101,25 @@ describe('server root', () => {
   const index = { url: 'http://127.0.0.1:1/simple/', accessToken: async () => 'secret-token' }
   const context = { spec: server, root, scratch: '/cache/tmp/1/scratch', pip: { folder: '/cache/layers/b/tree/usr/lib/python3/dist-packages/pip', wheels: [] }, index }
 
-  test('account; then virtual environment, wheels by hash from the one index, check and bytecode in one visit', () => {
-    const [account, python] = serverRoot.plan(context).map(plainCommand)
+  test('account; then virtual environment, wheels by hash from the one index, then check and bytecode without a network', () => {
+    const [account, install, finish] = serverRoot.plan(context).map(plainCommand)
     expect(account).toMatchObject({
       argv: ['useradd', '--system', '--uid', '880', '--user-group', '--no-create-home', '--home-dir', '/var/lib/moshi', '--shell', '/usr/sbin/nologin', 'moshi'],
       inside: { binds: [] },
       network: false,
     })
-    expect(python).toMatchObject({
-      argv: ['sh', '-c', installScript, 'kiln', '/opt/moshi-srv/venv', 'http://127.0.0.1:1/simple/', 'moshi-server'],
-      inside: { binds: ['--bind', '/cache/tmp/1/scratch', '/run/kiln/scratch', '--bind', '/cache/layers/b/tree/usr/lib/python3/dist-packages/pip', '/run/kiln/pip/pip'] },
-      network: true,
-    })
+    const binds = ['--bind', '/cache/tmp/1/scratch', '/run/kiln/scratch', '--bind', '/cache/layers/b/tree/usr/lib/python3/dist-packages/pip', '/run/kiln/pip/pip']
+    expect(install).toMatchObject({ argv: ['sh', '-c', installScript, 'kiln', '/opt/moshi-srv/venv', 'http://127.0.0.1:1/simple/'], inside: { binds }, network: true })
+    expect(finish).toMatchObject({ argv: ['sh', '-c', finishScript, 'kiln', '/opt/moshi-srv/venv', 'moshi-server'], inside: { binds }, network: false })
     expect(installScript).toBe(`set -eu
 venv=$1 index=$2
-shift 2
 python3 -m venv --system-site-packages --without-pip "$venv"
-"$venv/bin/python3" -m pip --isolated --disable-pip-version-check --no-input --no-cache-dir install --no-compile --no-deps --no-warn-script-location \\
+exec "$venv/bin/python3" -m pip --isolated --disable-pip-version-check --no-input --no-cache-dir install --no-compile --no-deps --no-warn-script-location \\
   --only-binary :all: --require-hashes --index-url "$index" -r /run/kiln/scratch/requirements.txt
+`)
+    expect(finishScript).toBe(`set -eu
+venv=$1
+shift
 "$venv/bin/python3" /run/kiln/scratch/check.py "$@"
 exec "$venv/bin/python3" -m compileall -q -f --invalidation-mode unchecked-hash "$venv"
 `)

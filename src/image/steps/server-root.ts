@@ -88,27 +88,34 @@ function pythonCommands(context: ServerRootContext): Command[] {
   const { spec, root, scratch, pip, index } = context
   if (spec.wheels.length === 0 || index === undefined || pip === undefined) return []
   const fromWheels = pip.wheels.length > 0
+  const venv = `${serverFolder(spec.name)}/venv`
+  const options = {
+    binds: { [scratch]: inside.scratch, [pip.folder]: fromWheels ? inside.pip : `${inside.pip}/pip` },
+    env: {
+      PYTHONPATH: fromWheels ? pip.wheels.map((name) => `${inside.pip}/${name}`).join(':') : inside.pip,
+      NETRC: `${inside.scratch}/netrc`,
+      HOME: inside.scratch,
+      PYTHONDONTWRITEBYTECODE: '1',
+    },
+  }
   return [
-    insideRoot(root, 'sh', ['-c', installScript, 'kiln', `${serverFolder(spec.name)}/venv`, index.url, ...spec.wheels.map(({ name }) => name)], {
-      network: true,
-      binds: { [scratch]: inside.scratch, [pip.folder]: fromWheels ? inside.pip : `${inside.pip}/pip` },
-      env: {
-        PYTHONPATH: fromWheels ? pip.wheels.map((name) => `${inside.pip}/${name}`).join(':') : inside.pip,
-        NETRC: `${inside.scratch}/netrc`,
-        HOME: inside.scratch,
-        PYTHONDONTWRITEBYTECODE: '1',
-      },
-    }),
+    insideRoot(root, 'sh', ['-c', installScript, 'kiln', venv, index.url], { ...options, network: true }),
+    insideRoot(root, 'sh', ['-c', finishScript, 'kiln', venv, ...spec.wheels.map(({ name }) => name)], { ...options, network: false }),
   ]
 }
 
-/** Everything that Python does for the image, in one visit to its root, since each visit has its price. $1 virtual environment, $2 index, then the packages' names. */
+/** What comes before code of the wheels can run, in one visit to the root, since each visit has its price. $1 virtual environment, $2 index. */
 export const installScript = `set -eu
 venv=$1 index=$2
-shift 2
 python3 -m venv --system-site-packages --without-pip "$venv"
-"$venv/bin/python3" -m pip --isolated --disable-pip-version-check --no-input --no-cache-dir install --no-compile --no-deps --no-warn-script-location \\
+exec "$venv/bin/python3" -m pip --isolated --disable-pip-version-check --no-input --no-cache-dir install --no-compile --no-deps --no-warn-script-location \\
   --only-binary :all: --require-hashes --index-url "$index" -r ${inside.scratch}/requirements.txt
+`
+
+/** From here on Python's start may run code of the wheels (.pth files), so there is no network. $1 virtual environment, then the packages' names. */
+export const finishScript = `set -eu
+venv=$1
+shift
 "$venv/bin/python3" ${inside.scratch}/check.py "$@"
 exec "$venv/bin/python3" -m compileall -q -f --invalidation-mode unchecked-hash "$venv"
 `
