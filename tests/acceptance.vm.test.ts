@@ -107,20 +107,7 @@ describe("Debian's own pip", () => {
       url.username = 'oauth2accesstoken'
       url.password = token
     }
-    const args = [
-      '-m',
-      'pip',
-      '--verbose',
-      '--isolated',
-      '--no-input',
-      '--disable-pip-version-check',
-      ...verb,
-      '--no-cache-dir',
-      '--no-deps',
-      '--index-url',
-      url.href,
-      'moshi-server',
-    ]
+    const args = ['-m', 'pip', '-vv', '--isolated', '--no-input', '--disable-pip-version-check', ...verb, '--no-cache-dir', '--no-deps', '--index-url', url.href, 'moshi-server']
     try {
       const { stdout, stderr } = await execute(python, args, { env: { PATH: process.env['PATH'] ?? '', HOME: folder } })
       return stdout + stderr
