@@ -6,8 +6,8 @@ import { acquireLease } from '../engine/lease.ts'
 import { planStack } from '../engine/plan.ts'
 import type { Address, DesiredResource } from '../engine/types.ts'
 import { loadStack } from '../config/load.ts'
-import { requireDev } from './up.ts'
 import type { VerbOptions } from './up.ts'
+import { vmName } from './stack/dev-vm.ts'
 import { waitHealthy } from './stack/health.ts'
 import { openSession } from './stack/session.ts'
 import type { StackSession } from './stack/session.ts'
@@ -137,11 +137,11 @@ export async function dev(options: VerbOptions): Promise<{ readonly vm: string; 
   return withPart(
     options,
     'dev',
-    (session) => `instance/${requireDev(undefined, session)}`,
+    (session) => `instance/${vmName(undefined, session.stack.config)}`,
     async ({ session, attributes, changes }) => {
       const { dev: config } = session.stack.config
       const url = config === undefined ? undefined : await waitHealthy(session, config, String(attributes['externalIp'] ?? ''), options.note)
-      return { vm: requireDev(undefined, session), url, image: attributes['image'], changes }
+      return { vm: vmName(undefined, session.stack.config), url, image: attributes['image'], changes }
     },
   )
 }

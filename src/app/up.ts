@@ -1,7 +1,6 @@
 /** `kiln up`, `plan`, `status` and `destroy`: the whole runbook in the right order. */
-import { KilnError } from '../base/errors.ts'
 import { applyPlan } from '../engine/apply.ts'
-import { destroyStack, planDestroy } from '../engine/destroy.ts'
+import { planDestroy } from '../engine/destroy.ts'
 import { acquireLease } from '../engine/lease.ts'
 import { openInventory } from '../engine/inventory.ts'
 import { planStack } from '../engine/plan.ts'
@@ -167,7 +166,7 @@ export async function destroy(options: VerbOptions): Promise<{ readonly removed:
       }
       const planned = planDestroy(engine)
       await options.onPlan?.(planned.plan)
-      const result = await destroyStack(engine)
+      const result = await applyPlan(engine, planned)
       return { removed: result.changes, plan: planned.plan }
     } finally {
       inventory.close()
@@ -175,11 +174,4 @@ export async function destroy(options: VerbOptions): Promise<{ readonly removed:
   } finally {
     await lease.release()
   }
-}
-
-/** @throws KilnError E_NOT_FOUND when the config has no dev VM and none is named */
-export function requireDev(name: string | undefined, session: Pick<StackSession, 'stack'>): string {
-  const found = name ?? session.stack.config.dev?.name
-  if (found !== undefined) return found
-  throw new KilnError('E_NOT_FOUND', 'the config has no dev VM, and no VM was named', { hint: 'add a `dev` section to kiln.config.ts, or name a VM' })
 }

@@ -14,6 +14,7 @@ import type { KilnHome } from '../host/home.ts'
 import { accepts } from '../host/ports.ts'
 import { cloudStatus } from './cloud/control.ts'
 import { pocketClients } from './stack/cloud-clients.ts'
+import { vmName } from './stack/dev-vm.ts'
 
 export interface VmTarget {
   readonly clients: Clients
@@ -31,8 +32,7 @@ export interface VmTarget {
  */
 export async function findVm(options: { readonly home: KilnHome; readonly dir: string; readonly name: string | undefined }): Promise<VmTarget> {
   const { config } = await loadStack(options.dir)
-  const name = options.name ?? config.dev?.name
-  if (name === undefined) throw new KilnError('E_NOT_FOUND', 'the config has no dev VM, and no VM was named', { hint: 'name one: kiln logs VM' })
+  const name = vmName(options.name, config)
   const cloud = await cloudStatus(options.home)
   if (cloud.url === undefined) throw new KilnError('E_CLOUD_NOT_RUNNING', 'the pocket cloud is not running', { hint: 'start it: kiln cloud start' })
   const servers = new Set(Object.entries(config.images).flatMap(([family, image]) => (isServerImage(image) ? [family] : [])))
