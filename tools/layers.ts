@@ -13,7 +13,7 @@ export interface Layer {
 }
 
 const below = ['base', 'host', 'store', 'vm'] as const
-const everything = ['base', 'host', 'store', 'vm', 'image', 'cloud/kernel', 'cloud/rooms', 'client', 'engine', 'resources', 'config', 'compile'] as const
+const everything = ['base', 'host', 'store', 'vm', 'image', 'cloud/kernel', 'cloud/front', 'cloud/rooms', 'client', 'engine', 'resources', 'config', 'compile'] as const
 
 export const layers: readonly Layer[] = [
   { folder: 'base', level: 0, what: 'errors, ids, units, waiting', mayImport: [] },
@@ -22,6 +22,7 @@ export const layers: readonly Layer[] = [
   { folder: 'vm', level: 2, what: 'virtual machines: QEMU, QMP, serial, metadata server', mayImport: ['base', 'host'] },
   { folder: 'image', level: 3, what: 'the offline baker', mayImport: ['base', 'host', 'vm'] },
   { folder: 'cloud/kernel', level: 3, what: 'HTTP server, tokens, IAM decision, operations, paging', mayImport: ['base', 'host', 'store'] },
+  { folder: 'cloud/front', level: 3, what: 'the way in for unmodified tools: certificate authority, TLS, CONNECT proxy, gRPC', mayImport: ['base', 'host'] },
   { folder: 'cloud/rooms', level: 4, what: 'one room per Google service', mayImport: [...below, 'cloud/kernel'], isolatedMembers: true },
   { folder: 'client', level: 3, what: 'Google clients with root URL and credentials', mayImport: ['base'] },
   { folder: 'engine', level: 3, what: 'graph, plan, apply, inventory, lease', mayImport: ['base', 'host', 'store'] },
@@ -38,6 +39,8 @@ export const onlyIn: Readonly<Record<string, readonly string[]>> = {
   execa: ['host'],
   'node:child_process': ['host', 'vm', 'app', 'cli'],
   fastify: ['cloud/kernel', 'app'],
+  '@peculiar/x509': ['cloud/front'],
+  '@grpc/grpc-js': ['cloud/front', 'app'],
   commander: ['cli'],
   listr2: ['cli'],
   '@clack/prompts': ['cli'],

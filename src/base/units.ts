@@ -5,6 +5,7 @@ export const GIB = 1024 * MIB
 export const SECOND_MS = 1000
 export const MINUTE_MS = 60 * SECOND_MS
 export const HOUR_MS = 60 * MINUTE_MS
+export const DAY_MS = 24 * HOUR_MS
 
 /** `1536` -> `1.5 KiB`. Whole bytes below one KiB, one decimal above. */
 export function formatBytes(sizeBytes: number): string {

@@ -21,6 +21,7 @@ export interface CloudStatus {
   readonly port?: number
   readonly version?: string
   readonly startedAt?: string
+  readonly offline?: boolean
   readonly home: string
 }
 
@@ -28,13 +29,15 @@ export interface CloudStatus {
 export async function cloudStatus(home: KilnHome): Promise<CloudStatus> {
   const file = await readDaemonFile(home)
   if (file === undefined || !(await isRunning(file))) return { running: false, home: home.root }
-  return { running: true, url: file.url, pid: file.pid, port: file.port, version: file.version, startedAt: file.startedAt, home: home.root }
+  return { running: true, url: file.url, pid: file.pid, port: file.port, version: file.version, startedAt: file.startedAt, offline: file.offline, home: home.root }
 }
 
 export interface StartOptions {
   readonly home: KilnHome
   /** 0: a free one. Default: the one of last time if it is free, else a free one. */
   readonly port?: number
+  /** The proxy reaches Google's hosts alone. */
+  readonly offline?: boolean
   readonly timeoutMs?: number
 }
 
@@ -49,9 +52,11 @@ export async function startCloud(options: StartOptions): Promise<{ readonly star
     if (options.port !== undefined && options.port !== 0 && options.port !== running.port) {
       throw new KilnError('E_CLOUD_START', `the pocket cloud already serves ${home.root} on port ${running.port}`, { hint: 'stop it first: kiln cloud stop' })
     }
+    if (options.offline === true && !running.offline)
+      throw new KilnError('E_CLOUD_START', `the pocket cloud already serves ${home.root}, and not offline`, { hint: 'stop it first: kiln cloud stop' })
     return { started: false, daemon: running }
   }
-  const outcome = await launch(home, options.port ?? (await usualPort(home)))
+  const outcome = await launch(home, options.port ?? (await usualPort(home)), options.offline === true)
   if ('ready' in outcome) return { started: true, daemon: outcome.ready }
   if (outcome.failed.code === 'E_LOCKED') return { started: false, daemon: await waitForOther(home, options.timeoutMs ?? 60_000) }
   throw new KilnError(outcome.failed.code, outcome.failed.message, { hint: outcome.failed.hint ?? `see ${daemonPaths(home).log}` })
@@ -60,16 +65,20 @@ export async function startCloud(options: StartOptions): Promise<{ readonly star
 type Outcome = { readonly ready: DaemonFile } | { readonly failed: { readonly code: ErrorCode; readonly message: string; readonly hint?: string } }
 
 /** Runs the daemon in a session of its own, and waits for its one line. */
-async function launch(home: KilnHome, port: number): Promise<Outcome> {
+async function launch(home: KilnHome, port: number, offline: boolean): Promise<Outcome> {
   await mkdir(home.cloud, { recursive: true, mode: 0o700 })
   const log = await open(daemonPaths(home).log, 'a', 0o600)
   try {
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL('daemon.ts', import.meta.url)), '--port', String(port)], {
-      detached: true,
-      cwd: home.root,
-      stdio: ['ignore', 'pipe', log.fd],
-      env: { ...process.env, KILN_HOME: home.root },
-    })
+    const child = spawn(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL('daemon.ts', import.meta.url)), '--port', String(port), ...(offline ? ['--offline'] : [])],
+      {
+        detached: true,
+        cwd: home.root,
+        stdio: ['ignore', 'pipe', log.fd],
+        env: { ...process.env, KILN_HOME: home.root },
+      },
+    )
     const { stdout } = child
     if (stdout === null) throw new Error('the daemon has no stdout pipe')
     const lines = createInterface({ input: stdout })

@@ -7,6 +7,9 @@ import { parseArgs } from 'node:util'
 import { destination, pino } from 'pino'
 import type { Logger } from 'pino'
 import { KilnError, describeError, systemErrorCode } from '../../base/errors.ts'
+import { openAuthority } from '../../cloud/front/authority.ts'
+import { createFront } from '../../cloud/front/front.ts'
+import type { Front } from '../../cloud/front/front.ts'
 import { openKernel } from '../../cloud/kernel/kernel.ts'
 import type { Kernel } from '../../cloud/kernel/kernel.ts'
 import type { Room } from '../../cloud/kernel/room.ts'
@@ -35,7 +38,7 @@ export interface RunningCloud {
  * Opens the data folder and serves it. One per data folder: the lock is freed by the kernel when this process dies.
  * @throws KilnError E_LOCKED, E_PORT_TAKEN, E_DATA_NEWER, E_DATA_BROKEN
  */
-export async function serveCloud(options: { readonly home: KilnHome; readonly port: number; readonly log: Logger }): Promise<RunningCloud> {
+export async function serveCloud(options: { readonly home: KilnHome; readonly port: number; readonly log: Logger; readonly offline?: boolean }): Promise<RunningCloud> {
   const { home, log } = options
   await mkdir(home.cloud, { recursive: true, mode: 0o700 })
   const lock = tryProcessLock(daemonPaths(home).lock)
@@ -43,7 +46,9 @@ export async function serveCloud(options: { readonly home: KilnHome; readonly po
   let kernel: Kernel | undefined
   try {
     const owner = await ownerCredentials(home)
+    const authority = await openAuthority(home.cloud)
     let port = 0
+    let front: Front | undefined
     kernel = await openKernel({ home, log, rootUrl: () => `http://127.0.0.1:${port}` })
     const rooms = createRooms({ driver: createQemuDriver({ home }), ownerRefreshToken: owner.refresh_token })
     const server = await createServer({
@@ -51,8 +56,15 @@ export async function serveCloud(options: { readonly home: KilnHome; readonly po
       rooms,
       extra: (app) => {
         app.get('/kiln/healthz', () => ({ ok: true, pid: process.pid, version: kilnVersion }))
+        // What comes in as for a proxy is not for a room, whatever its path.
+        app.addHook('onRequest', (request, reply, done) => {
+          if (front?.onRequest(request.originalUrl, request.raw, reply.raw) === true) reply.hijack()
+          else done()
+        })
       },
     })
+    front = createFront({ authority, server: server.app.server, onHttp2: (socket) => socket.destroy(), offline: options.offline === true })
+    await front.listen(daemonPaths(home).guestSocket)
     port = await listen(server.listen, options.port)
     await startRooms(rooms)
     kernel.operations.resume()
@@ -61,6 +73,7 @@ export async function serveCloud(options: { readonly home: KilnHome; readonly po
       url: `http://127.0.0.1:${port}`,
       port,
       async stop() {
+        await front?.close()
         await server.close()
         for (const room of rooms.toReversed()) await room.stop?.()
         await opened.close()
@@ -91,7 +104,7 @@ async function listen(start: (port: number) => Promise<number>, port: number): P
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { port: { type: 'string', default: '0' } } })
+  const { values } = parseArgs({ options: { port: { type: 'string', default: '0' }, offline: { type: 'boolean', default: false } } })
   const home = kilnHome()
   const paths = daemonPaths(home)
   await mkdir(home.cloud, { recursive: true, mode: 0o700 })
@@ -99,10 +112,10 @@ async function main(): Promise<void> {
     { base: { pid: process.pid }, redact: ['*.accessToken', '*.authorization', 'req.headers.authorization'] },
     destination({ dest: paths.log, append: true, sync: true }),
   )
-  const cloud = await serveCloud({ home, port: Number(values.port), log })
+  const cloud = await serveCloud({ home, port: Number(values.port), log, offline: values.offline })
   const identity = await identifyProcess(process.pid)
   if (identity === undefined) throw new Error('this process is not in /proc')
-  const file: DaemonFile = { ...identity, url: cloud.url, port: cloud.port, version: kilnVersion, startedAt: new Date().toISOString() }
+  const file: DaemonFile = { ...identity, url: cloud.url, port: cloud.port, version: kilnVersion, startedAt: new Date().toISOString(), offline: values.offline }
   await writeFileDurable(paths.lastPort, String(cloud.port))
   await writeFileDurable(paths.daemon, `${JSON.stringify(file, null, 2)}\n`)
   log.info({ url: cloud.url }, 'the pocket cloud serves')

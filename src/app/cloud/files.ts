@@ -12,6 +12,8 @@ export interface DaemonFile extends ProcessIdentity {
   readonly port: number
   readonly version: string
   readonly startedAt: string
+  /** Its proxy reaches Google's hosts alone. */
+  readonly offline: boolean
 }
 
 /** In the form of Google's application default credentials, so that Google's libraries read it as it is. */
@@ -22,13 +24,16 @@ export interface OwnerCredentials {
   readonly refresh_token: string
 }
 
-export function daemonPaths(home: KilnHome): Record<'daemon' | 'lock' | 'log' | 'owner' | 'lastPort', string> {
+export function daemonPaths(home: KilnHome): Record<'daemon' | 'lock' | 'log' | 'owner' | 'lastPort' | 'authority' | 'trust' | 'guestSocket', string> {
   return {
     daemon: join(home.cloud, 'daemon.json'),
     lock: join(home.cloud, 'daemon.lock'),
     log: join(home.cloud, 'daemon.log'),
     owner: join(home.cloud, 'owner.json'),
     lastPort: join(home.cloud, 'last-port'),
+    authority: join(home.cloud, 'ca.pem'),
+    trust: join(home.cloud, 'ca-bundle.pem'),
+    guestSocket: join(home.sockets, 'google.sock'),
   }
 }
 

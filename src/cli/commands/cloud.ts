@@ -11,10 +11,13 @@ export function addCloudCommands(program: Command): void {
   defineCommand(cloud, {
     name: 'start',
     summary: 'start the pocket cloud of this KILN_HOME (nothing to do when it runs)',
-    options: [{ flags: '--port <n>', help: 'TCP port on 127.0.0.1; 0 for a free one (default: the one of last time, else a free one)', parse: wholeNumber }],
+    options: [
+      { flags: '--port <n>', help: 'TCP port on 127.0.0.1; 0 for a free one (default: the one of last time, else a free one)', parse: wholeNumber },
+      { flags: '--offline', help: "its proxy reaches Google's hosts alone: whatever else a tool asks for is refused" },
+    ],
     async action({ home, options }) {
       const port = options['port'] as number | undefined
-      const { started, daemon } = await startCloud({ home, ...(port === undefined ? {} : { port }) })
+      const { started, daemon } = await startCloud({ home, offline: options['offline'] === true, ...(port === undefined ? {} : { port }) })
       return { started, running: true, url: daemon.url, pid: daemon.pid, port: daemon.port, home: home.root }
     },
     render: (result) => `${result['started'] === true ? 'started' : 'already running'}: ${String(result['url'])} (pid ${String(result['pid'])}, data in ${String(result['home'])})`,
