@@ -11,6 +11,7 @@ import { MIB } from '../../base/units.ts'
 import { BlobTooLargeError } from '../../store/blobs.ts'
 import { ApiError, invalidArgument } from './api-error.ts'
 import { anonymous, authenticate } from './authenticate.ts'
+import { batchEndpoint, isBatchPath } from './batch.ts'
 import type { Kernel } from './kernel.ts'
 import { describeMissingMethod } from './missing-method.ts'
 import type { Target } from './policy.ts'
@@ -61,14 +62,25 @@ export async function createServer(options: ServerOptions): Promise<CloudServer>
     const headerHost = (raw.headers.host ?? '').toLowerCase()
     const direct = isOwnHost(headerHost, listening)
     if (direct && url.startsWith('/kiln/')) return url
+    // gcloud drops the path of an endpoint override for these, so that they arrive without a host.
+    const bare = direct ? /^\/(?:batch|(?:resumable\/)?upload|download)\/([a-z]+)\//.exec(`${url}/`)?.[1] : undefined
+    if (bare !== undefined) return rewrite(raw, `${bare}.googleapis.com`, url, true, headerHost)
     const slash = url.indexOf('/', 1)
     const query = url.indexOf('?')
     const end = slash === -1 ? (query === -1 ? url.length : query) : slash
     const host = direct ? decodeURIComponent(url.slice(1, end)).toLowerCase() : headerHost.replace(/:443$/, '')
-    const path = direct ? url.slice(end) || '/' : url
+    return rewrite(raw, host, direct ? url.slice(end) || '/' : url, direct, headerHost)
+  }
+
+  function rewrite(raw: IncomingMessage, host: string, path: string, direct: boolean, headerHost: string): string {
+    const hostUrl = direct ? `http://${headerHost}/${host}` : `https://${host}`
+    if (isBatchPath(path) && host.endsWith('.googleapis.com')) {
+      origins.set(raw, { host, hostUrl, path })
+      return '/@batch'
+    }
     const found = hostRules.find(({ rule }) => matchesHost(rule, host, path))
     if (found === undefined) return `/unknown-host?host=${encodeURIComponent(host)}`
-    origins.set(raw, { host, hostUrl: direct ? `http://${headerHost}/${host}` : `https://${host}`, path })
+    origins.set(raw, { host, hostUrl, path })
     return `/@${found.room.id}.${found.rule.name}${path.startsWith('/') ? path : `/${path}`}`
   }
 
@@ -99,6 +111,13 @@ export async function createServer(options: ServerOptions): Promise<CloudServer>
     })
   })
   options.extra?.(app)
+  await app.register(async (scope) =>
+    batchEndpoint(scope, {
+      originOf: (raw) => origins.get(raw),
+      isOwnHost: (header) => isOwnHost(header, listening),
+      serves: (host, path) => hostRules.some(({ rule }) => matchesHost(rule, host, path)),
+    }),
+  )
   for (const room of rooms) kernel.database.migrate(room.migrations)
   for (const room of rooms) {
     const routes = room.routes(kernel)
