@@ -43,6 +43,8 @@ export interface CommandSpec {
   readonly stack?: boolean
   /** Can change things after asking: gets --yes. */
   readonly asks?: boolean
+  /** Runs a program of the user's in the foreground: signals are that program's, and end nothing here. */
+  readonly foreground?: boolean
   /** Text under the options in --help. */
   readonly footer?: string
   /** The result, as one JSON object. An `exitCode` member other than 0 becomes the exit code. */
@@ -74,7 +76,7 @@ export function defineCommand(parent: Command, spec: CommandSpec): void {
 async function execute(spec: CommandSpec, options: Record<string, unknown>, positional: readonly unknown[]): Promise<void> {
   const json = options['json'] === true
   const aborter = new AbortController()
-  const stop = listenForInterrupts(aborter)
+  const stop = listenForInterrupts(aborter, spec.foreground === true)
   try {
     const result = await spec.action({
       args: positional.map((value) => (typeof value === 'string' ? value : undefined)),
@@ -96,7 +98,7 @@ async function execute(spec: CommandSpec, options: Record<string, unknown>, posi
     if (typeof exitCode === 'number') process.exitCode = exitCode
   } catch (error) {
     const shown =
-      aborter.signal.aborted && !(isKilnError(error) && error.code === 'E_APPLY')
+      aborter.signal.aborted && spec.foreground !== true && !(isKilnError(error) && error.code === 'E_APPLY')
         ? new KilnError('E_CANCELLED', `${spec.name} was cancelled`, { hint: 'run the same command again: it goes on from where it stopped' })
         : error
     process.stderr.write(renderError(shown))
@@ -118,8 +120,13 @@ function errorAsJson(error: unknown): Record<string, unknown> {
 }
 
 /** The first signal asks the command to end, the second ends the process. */
-function listenForInterrupts(aborter: AbortController): () => void {
+function listenForInterrupts(aborter: AbortController, foreground: boolean): () => void {
   const onSignal = (signal: NodeJS.Signals): void => {
+    if (foreground) {
+      // A terminal's Ctrl-C reached the program too; only what was sent to us alone is passed on.
+      if (signal === 'SIGTERM') aborter.abort()
+      return
+    }
     if (aborter.signal.aborted) process.exit(130)
     process.stderr.write(`\n${signal}: cleaning up (again to end at once)\n`)
     aborter.abort(new KilnError('E_CANCELLED', `cancelled by ${signal}`))

@@ -1,9 +1,13 @@
 /** `kiln cloud …`: the pocket cloud alone. */
 import type { Command } from 'commander'
 import { cloudStatus, ownerToken, resetCloud, startCloud, stopCloud } from '../../app/cloud/control.ts'
+import { listFaults } from '../../app/cloud/faults.ts'
+import type { SetFault } from '../../app/cloud/faults.ts'
 import { KilnError } from '../../base/errors.ts'
 import { confirm } from '../confirm.ts'
 import { defineCommand, wholeNumber } from '../define-command.ts'
+import { addFaultCommands, renderFaults } from './cloud-faults.ts'
+import { addCloudToolCommands } from './cloud-tools.ts'
 
 export function addCloudCommands(program: Command): void {
   const cloud = program.command('cloud').description('the pocket cloud alone: Google Cloud APIs, real VMs and a Python index on this machine')
@@ -34,15 +38,18 @@ export function addCloudCommands(program: Command): void {
 
   defineCommand(cloud, {
     name: 'status',
-    summary: 'whether the pocket cloud runs, and where',
+    summary: 'whether the pocket cloud runs, where, and what faults are set',
     async action({ home }) {
-      return { ...(await cloudStatus(home)) }
+      const status = await cloudStatus(home)
+      return { ...status, ...(status.running ? { faults: await listFaults(home) } : {}) }
     },
     render: (result) =>
       result['running'] === true
-        ? `running: ${String(result['url'])} (pid ${String(result['pid'])}, since ${String(result['startedAt'])})`
+        ? [`running: ${String(result['url'])} (pid ${String(result['pid'])}, since ${String(result['startedAt'])})`, ...faultLines(result['faults'] as readonly SetFault[])].join('\n')
         : `not running (data in ${String(result['home'])})`,
   })
+
+  addFaultCommands(cloud)
 
   defineCommand(cloud, {
     name: 'reset',
@@ -55,6 +62,8 @@ export function addCloudCommands(program: Command): void {
     },
     render: () => 'the pocket cloud is empty',
   })
+
+  addCloudToolCommands(cloud)
 
   defineCommand(cloud, {
     name: 'token',
@@ -71,4 +80,9 @@ export function addCloudCommands(program: Command): void {
     },
     render: (result) => String(result['token']),
   })
+}
+
+/** Nobody should look for a mistake where a fault was set and forgotten. */
+function faultLines(faults: readonly SetFault[]): readonly string[] {
+  return faults.length === 0 ? [] : ['faults on purpose:', renderFaults(faults)]
 }
