@@ -19,16 +19,28 @@ const statuses = {
   PAYLOAD_TOO_LARGE: [413, 'uploadTooLarge'],
   RANGE_NOT_SATISFIABLE: [416, 'requestedRangeNotSatisfiable'],
   RESOURCE_EXHAUSTED: [429, 'rateLimitExceeded'],
+  CANCELLED: [499, 'cancelled'],
   INTERNAL: [500, 'internalError'],
+  UNKNOWN: [500, 'unknown'],
+  DATA_LOSS: [500, 'dataLoss'],
   UNIMPLEMENTED: [501, 'notImplemented'],
   UNAVAILABLE: [503, 'backendError'],
+  DEADLINE_EXCEEDED: [504, 'deadlineExceeded'],
 } as const
 
 export type ApiStatus = keyof typeof statuses
+export const API_STATUSES = Object.keys(statuses) as readonly ApiStatus[]
+
+/** The status that an HTTP code usually stands for (the first with it), or undefined. */
+export function statusOfHttpCode(code: number): ApiStatus | undefined {
+  return code === 500 ? 'INTERNAL' : API_STATUSES.find((status) => statuses[status][0] === code)
+}
 
 export interface ApiErrorOptions {
   /** Overrides the legacy reason, for example `resourceInUseByAnotherResource`. */
   readonly reason?: string
+  /** Legacy domain, `usageLimits` for quotas. Default: `global`. */
+  readonly domain?: string
   /** google.rpc details, each with `@type`. */
   readonly details?: readonly Readonly<Record<string, unknown>>[]
   readonly headers?: Readonly<Record<string, string>>
@@ -40,6 +52,7 @@ export class ApiError extends Error {
   readonly status: ApiStatus
   readonly httpStatus: number
   readonly reason: string
+  readonly domain: string
   readonly details: readonly Readonly<Record<string, unknown>>[]
   readonly headers: Readonly<Record<string, string>>
 
@@ -49,6 +62,7 @@ export class ApiError extends Error {
     this.status = status
     this.httpStatus = statuses[status][0]
     this.reason = options.reason ?? statuses[status][1]
+    this.domain = options.domain ?? 'global'
     this.details = options.details ?? []
     this.headers = options.headers ?? {}
   }
@@ -60,7 +74,7 @@ export class ApiError extends Error {
         code: this.httpStatus,
         message: this.message,
         status: this.status,
-        errors: [{ message: this.message, domain: 'global', reason: this.reason }],
+        errors: [{ message: this.message, domain: this.domain, reason: this.reason }],
         ...(this.details.length === 0 ? {} : { details: this.details }),
       },
     }

@@ -7,6 +7,8 @@ import { openBlobStore } from '../../store/blobs.ts'
 import type { BlobStore } from '../../store/blobs.ts'
 import { openDatabase } from '../../store/database.ts'
 import type { Database } from '../../store/database.ts'
+import { createFaults } from './faults.ts'
+import type { Faults } from './faults.ts'
 import { createOperations } from './operations.ts'
 import type { Operations } from './operations.ts'
 import { createPolicies } from './policy.ts'
@@ -27,6 +29,7 @@ export interface Kernel {
   readonly projects: Projects
   readonly operations: Operations
   readonly ports: PortRegistry
+  readonly faults: Faults
   readonly log: Logger
   /** `http://127.0.0.1:PORT`, once the server listens. */
   rootUrl(): string
@@ -39,19 +42,23 @@ export async function openKernel(options: { readonly home: KilnHome; readonly lo
   const database = openDatabase(privateFile(join(home.cloud, 'cloud.db')))
   try {
     const blobs = openBlobStore(join(home.cloud, 'blobs'), database)
-    const operations = createOperations(database, (error, operation) =>
-      log.error({ err: error, operation: operation.name, type: operation.type }, 'an operation failed unexpectedly'),
+    const faults = createFaults(database)
+    const operations = createOperations(
+      database,
+      (error, operation) => log.error({ err: error, operation: operation.name, type: operation.type }, 'an operation failed unexpectedly'),
+      faults.operationFault,
     )
     await blobs.collect(true)
     return {
       home,
       database,
       blobs,
-      tokens: createTokens(database),
+      tokens: createTokens(database, undefined, faults.tokenLifetime),
       policies: createPolicies(database),
       projects: createProjects(database),
       operations,
       ports: createPorts(),
+      faults,
       log,
       rootUrl: options.rootUrl,
       async close() {

@@ -9,6 +9,7 @@ import { numericId, shortId } from '../../base/ids.ts'
 import type { Database, Migrations } from '../../store/database.ts'
 import { ApiError } from './api-error.ts'
 import type { ApiStatus } from './api-error.ts'
+import type { OperationFault } from './faults.ts'
 import type { Principal } from './principal.ts'
 
 export interface OperationError {
@@ -43,6 +44,8 @@ export interface Operation {
   readonly args: unknown
   readonly response?: unknown
   readonly error?: OperationError
+  /** It is made to fail: where its work first tells of progress, else at its end. */
+  readonly fault?: OperationFault
 }
 
 export interface OperationContext {
@@ -91,7 +94,12 @@ export const operationMigrations: Migrations = {
 /** Finished operations are forgotten after this many days (Google keeps them about two weeks). */
 const KEEP_DAYS = 14
 
-export function createOperations(database: Database, onUnexpected: (error: unknown, operation: Operation) => void): Operations {
+/** @param faultNow asked for each operation that starts whether it is to fail */
+export function createOperations(
+  database: Database,
+  onUnexpected: (error: unknown, operation: Operation) => void,
+  faultNow: () => OperationFault | undefined = () => undefined,
+): Operations {
   database.migrate(operationMigrations)
   database.run("DELETE FROM operations WHERE status = 'DONE' AND insert_time < ?", new Date(Date.now() - KEEP_DAYS * 86_400_000).toISOString())
   const handlers = new Map<string, OperationHandler>()
@@ -129,10 +137,12 @@ export function createOperations(database: Database, onUnexpected: (error: unkno
         operation: current,
         signal: aborter.signal,
         progress(percent) {
+          failAsTold(operation)
           current = { ...current, progress: Math.max(current.progress, Math.min(99, Math.round(percent))) }
           save(current)
         },
       })
+      failAsTold(operation)
       current = { ...current, status: 'DONE', progress: 100, endTime: new Date().toISOString(), response: response ?? {} }
     } catch (error) {
       if (aborter.signal.aborted) return
@@ -156,6 +166,7 @@ export function createOperations(database: Database, onUnexpected: (error: unkno
   return {
     register: (room, type, handler) => void handlers.set(`${room}/${type}`, handler),
     start(start) {
+      const fault = faultNow()
       const operation: Operation = {
         name: `operation-${Date.now()}-${shortId(13)}`,
         id: numericId(),
@@ -170,6 +181,7 @@ export function createOperations(database: Database, onUnexpected: (error: unkno
         progress: 0,
         insertTime: new Date().toISOString(),
         args: start.args,
+        ...(fault === undefined ? {} : { fault }),
       }
       save(operation)
       launch(operation.name)
@@ -210,6 +222,11 @@ export function createOperations(database: Database, onUnexpected: (error: unkno
   }
 }
 
+/** Thrown where the work itself could fail, so that its own cleaning up is what is seen. */
+function failAsTold({ fault }: Operation): void {
+  if (fault !== undefined) throw new ApiError(fault.status, fault.message, fault.reason === undefined ? {} : { reason: fault.reason })
+}
+
 function toOperationError(error: unknown): OperationError {
   if (error instanceof ApiError) return { status: error.status, httpStatus: error.httpStatus, message: error.message, reason: error.reason }
   return { status: 'INTERNAL', httpStatus: 500, message: `Internal error: ${describeError(error)}`, reason: 'INTERNAL_ERROR' }
@@ -236,6 +253,10 @@ function rpcCode(status: ApiStatus): number {
     RESOURCE_EXHAUSTED: 8,
     FAILED_PRECONDITION: 9,
     ABORTED: 10,
+    CANCELLED: 1,
+    UNKNOWN: 2,
+    DEADLINE_EXCEEDED: 4,
+    DATA_LOSS: 15,
     OUT_OF_RANGE: 11,
     UNIMPLEMENTED: 12,
     UNAVAILABLE: 14,

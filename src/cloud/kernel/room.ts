@@ -70,6 +70,8 @@ export interface Route<Body = never> {
   readonly raw?: boolean
   /** Also accept Basic credentials (`oauth2accesstoken`, `_json_key_base64`, `_json_key`), and answer 401 with a Basic challenge. */
   readonly basicAuth?: boolean
+  /** True for requests that any caller with a valid token may make, whatever `permission` says: reading what Google shows to everybody. */
+  isOpen?(request: RouteRequest): boolean
   /** Skip the check that the project enabled this service. */
   readonly anyProject?: boolean
   /** The JSON answer; undefined: 204 (or whatever was set on `reply`); a Readable is streamed. */

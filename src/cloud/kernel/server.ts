@@ -11,6 +11,8 @@ import { MIB } from '../../base/units.ts'
 import { BlobTooLargeError } from '../../store/blobs.ts'
 import { ApiError, invalidArgument } from './api-error.ts'
 import { anonymous, authenticate } from './authenticate.ts'
+import { addFaultRoutes } from './fault-routes.ts'
+import type { TableRow } from './fault-routes.ts'
 import { batchEndpoint, isBatchPath } from './batch.ts'
 import type { Kernel } from './kernel.ts'
 import { describeMissingMethod } from './missing-method.ts'
@@ -40,6 +42,8 @@ export interface CloudServer {
   /** @throws KilnError E_PORT_TAKEN is made by the caller from EADDRINUSE. */
   listen(port: number): Promise<number>
   close(): Promise<void>
+  /** Every route of every room. */
+  readonly table: readonly TableRow[]
 }
 
 export interface ServerOptions {
@@ -53,6 +57,7 @@ export interface ServerOptions {
 export async function createServer(options: ServerOptions): Promise<CloudServer> {
   const { kernel, rooms } = options
   const origins = new WeakMap<IncomingMessage, Origin>()
+  const table: TableRow[] = []
   const hostRules = rooms.flatMap((room) => room.hosts.map((rule) => ({ room, rule })))
   let listening = 0
 
@@ -110,6 +115,7 @@ export async function createServer(options: ServerOptions): Promise<CloudServer>
       details: [{ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'METHOD_NOT_IMPLEMENTED', domain: 'kiln', metadata: { method } }],
     })
   })
+  addFaultRoutes(app, kernel, table)
   options.extra?.(app)
   await app.register(async (scope) =>
     batchEndpoint(scope, {
@@ -121,6 +127,7 @@ export async function createServer(options: ServerOptions): Promise<CloudServer>
   for (const room of rooms) kernel.database.migrate(room.migrations)
   for (const room of rooms) {
     const routes = room.routes(kernel)
+    table.push(...routes.map((route) => ({ room, route })))
     for (const rule of room.hosts) {
       const own = routes.filter((route) => (route.host ?? room.hosts[0]?.name) === rule.name)
       await app.register(
@@ -144,6 +151,7 @@ export async function createServer(options: ServerOptions): Promise<CloudServer>
       return listening
     },
     close: () => app.close(),
+    table,
   }
 }
 
@@ -210,7 +218,8 @@ function addRoute(scope: FastifyInstance, kernel: Kernel, room: Room, route: Any
       const call = toRouteRequest(kernel, request, reply, origin, principal)
       if (route.permission !== 'public') authorize(kernel, room, route, call)
       const body = route.raw === true ? undefined : checkBody(route, request.body)
-      const result: unknown = await route.handler({ ...call, body: body as never })
+      const answered = (): unknown => route.handler({ ...call, body: body as never })
+      const result: unknown = await (kernel.faults.active ? underFaults(kernel, room, route, call, answered) : answered())
       if (reply.sent) return reply
       if (result === undefined) return reply.code(reply.statusCode === 200 ? 204 : reply.statusCode).send()
       if (result instanceof Readable || Buffer.isBuffer(result)) return reply.send(result)
@@ -246,12 +255,22 @@ function toRouteRequest(kernel: Kernel, request: FastifyRequest, reply: FastifyR
 }
 
 function authorize(kernel: Kernel, room: Room, route: AnyRoute, call: RouteRequest): void {
+  if (route.isOpen?.(call) === true) return
   const asked = route.target?.(call) ?? (call.params['project'] === undefined ? {} : { projectId: call.params['project'] })
   const target: Target = asked.projectId === undefined ? asked : { ...asked, projectId: kernel.projects.find(asked.projectId)?.projectId ?? asked.projectId }
   if (route.permission !== 'authenticated') kernel.policies.require(call.principal, route.permission, target)
   if (target.projectId === undefined || room.alwaysEnabled === true || route.anyProject === true) return
   const project = kernel.projects.requireActive(target.projectId, room.service)
   kernel.projects.requireService(project.projectId, room.service)
+}
+
+/** A call while faults are set: they strike after authorisation, as Google's quotas do. */
+async function underFaults(kernel: Kernel, room: Room, route: AnyRoute, call: RouteRequest, work: () => unknown): Promise<unknown> {
+  const asked = call.params['project'] ?? route.target?.(call).projectId
+  const projectId = asked === undefined ? undefined : (kernel.projects.find(asked)?.projectId ?? asked)
+  const struck = { host: call.host, service: room.service, room: room.id, method: route.id, projectId, principal: call.principal }
+  await kernel.faults.strike(struck, call.signal)
+  return kernel.faults.during(struck, work)
 }
 
 function checkBody(route: AnyRoute, body: unknown): unknown {

@@ -36,17 +36,26 @@ export interface Tokens {
 
 const MAX_LIFETIME_SECONDS = 12 * 3600
 
-export function createTokens(database: Database, nowMs: () => number = Date.now): Tokens {
+/** @param limit how long a principal's new tokens live, when a fault says so */
+export function createTokens(
+  database: Database,
+  nowMs: () => number = Date.now,
+  limit: (principal: Principal) => { readonly seconds: number; readonly silent: boolean } | undefined = () => undefined,
+): Tokens {
   database.migrate(tokenMigrations)
   database.run('DELETE FROM tokens WHERE expires_at < ?', nowMs())
   return {
     mint(principal, options = {}) {
-      const lifetimeSeconds = Math.min(options.lifetimeSeconds ?? 3600, MAX_LIFETIME_SECONDS)
+      const usualSeconds = Math.min(options.lifetimeSeconds ?? 3600, MAX_LIFETIME_SECONDS)
+      const limited = limit(principal)
+      const lifetimeSeconds = Math.min(usualSeconds, limited?.seconds ?? usualSeconds)
+      const promisedSeconds = limited?.silent === true ? usualSeconds : lifetimeSeconds
       const accessToken = `ya29.${newSecret()}`
-      const expiresAtMs = nowMs() + lifetimeSeconds * 1000
+      const now = nowMs()
+      const expiresAtMs = now + lifetimeSeconds * 1000
       const scopes = options.scopes ?? ['https://www.googleapis.com/auth/cloud-platform']
       database.run('INSERT INTO tokens VALUES (?, ?, ?, ?, ?)', sha256Hex(accessToken), principal.member, principal.email, scopes.join(' '), expiresAtMs)
-      return { accessToken, expiresInSeconds: lifetimeSeconds, expiresAtMs }
+      return { accessToken, expiresInSeconds: promisedSeconds, expiresAtMs: now + promisedSeconds * 1000 }
     },
     verify(accessToken) {
       // The look-up is by hash, so its timing tells nothing about the secret.

@@ -112,12 +112,12 @@ export function createInstances(compute: Compute, parts: InstanceParts): Instanc
         throw new ApiError('INTERNAL', instance.record.statusMessage ?? 'The machine ended while it was being created.', { reason: 'INTERNAL_ERROR' })
       try {
         for (const diskId of instance.hidden.diskIds) await compute.exclusive(diskId, () => disks.materialize(diskId))
+        context.progress(40)
       } catch (error) {
         if (context.signal.aborted) throw error
         await discard(instance)
         throw toOperationFailure(error)
       }
-      context.progress(40)
       setStatus(args.id, 'STAGING')
       try {
         await boot(instance, context)

@@ -4,6 +4,7 @@
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { compute_v1 } from '@googleapis/compute/build/v1.js'
 import { describeError } from '../../../base/errors.ts'
 import { exists, removeAll } from '../../../host/files.ts'
@@ -199,6 +200,8 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
       if ((await before?.state())?.status !== 'running') await requireMemory(instance, spec.memoryMib)
       await openMetadata(instance.id)
       try {
+        const delayMs = kernel.faults.bootDelayMs(instance.name, instance.projectId)
+        if (delayMs > 0) await sleep(delayMs, undefined, { signal })
         const vm = await deps.driver.start(folderOf(instance.id), spec, signal)
         setRecord(instance.id, { status: 'RUNNING', statusMessage: undefined, lastStartTimestamp: new Date().toISOString() })
         watch(instance.id, vm)
