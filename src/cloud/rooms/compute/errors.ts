@@ -10,6 +10,14 @@ export function resourceNotFound(reference: Named): ApiError {
   return notFound(`The resource '${resourcePath(reference)}' was not found`, { reason: 'notFound' })
 }
 
+/** For an image of one of Google's public projects, which the pocket cloud does not have. */
+export function publicImageNotFound(project: string, name: string): ApiError {
+  return notFound(
+    `The resource 'projects/${project}/global/images/${name}' was not found. The pocket cloud does not carry Google's public images: import one into your project with 'gcloud compute images create NAME --source-uri=gs://BUCKET/IMAGE.tar.gz', or bake one with 'kiln bake'.`,
+    { reason: 'notFound' },
+  )
+}
+
 export function resourceExists(reference: Named): ApiError {
   return new ApiError('ALREADY_EXISTS', `The resource '${resourcePath(reference)}' already exists`, { reason: 'alreadyExists' })
 }

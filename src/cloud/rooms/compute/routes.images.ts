@@ -1,10 +1,13 @@
 /** Images. https://cloud.google.com/compute/docs/reference/rest/v1/images */
 import type { AnyRoute, RouteRequest } from '../../kernel/room.ts'
+import { publicImageProjects } from './data/public-images.ts'
+import { publicImageNotFound } from './errors.ts'
 import { resourcePath } from './links.ts'
-import { GLOBAL } from './routes.kit.ts'
+import { GLOBAL, listQuery } from './routes.kit.ts'
 import type { RouteKit } from './routes.kit.ts'
 import { DeprecateBody, ImageBody, LabelsBody } from './schema.ts'
 import { policyRoutes } from './routes.policies.ts'
+import { toList } from './shapes.ts'
 
 const IMAGES = `${GLOBAL}/images`
 const IMAGE = `${IMAGES}/:image`
@@ -13,6 +16,9 @@ export function imageRoutes(kit: RouteKit): readonly AnyRoute[] {
   const { images, caller, projectId, answer } = kit
   const target = kit.on('images', 'image')
   const name = (request: RouteRequest): string => request.params['image'] ?? ''
+  const project = (request: RouteRequest): string => request.params['project'] ?? ''
+  /** gcloud and Packer look for images in Google's public projects on their own: these are there, and empty, unless a user made one of that name. */
+  const isOpen = (request: RouteRequest): boolean => publicImageProjects.has(project(request)) && kit.compute.kernel.projects.find(project(request)) === undefined
 
   return [
     {
@@ -23,14 +29,38 @@ export function imageRoutes(kit: RouteKit): readonly AnyRoute[] {
       body: ImageBody,
       handler: (request) => answer(images.insert(caller(request), projectId(request), request.body)),
     },
-    { id: 'compute.images.list', method: 'GET', path: IMAGES, permission: 'compute.images.list', handler: (request) => kit.list(request, 'imageList', 'images', 'global') },
-    { id: 'compute.images.get', method: 'GET', path: IMAGE, permission: 'compute.images.get', target, handler: (request) => images.get(projectId(request), name(request)).record },
+    {
+      id: 'compute.images.list',
+      method: 'GET',
+      path: IMAGES,
+      permission: 'compute.images.list',
+      isOpen,
+      handler: (request) =>
+        isOpen(request) ? toList('imageList', `projects/${project(request)}/global/images`, [], listQuery(request)) : kit.list(request, 'imageList', 'images', 'global'),
+    },
+    {
+      id: 'compute.images.get',
+      method: 'GET',
+      path: IMAGE,
+      permission: 'compute.images.get',
+      target,
+      isOpen,
+      handler(request) {
+        if (isOpen(request)) throw publicImageNotFound(project(request), name(request))
+        return images.get(projectId(request), name(request)).record
+      },
+    },
     {
       id: 'compute.images.getFromFamily',
       method: 'GET',
       path: `${IMAGES}/family/:family`,
       permission: 'compute.images.getFromFamily',
-      handler: (request) => images.fromFamily(projectId(request), request.params['family'] ?? '').record,
+      isOpen,
+      handler(request) {
+        const family = request.params['family'] ?? ''
+        if (isOpen(request)) throw publicImageNotFound(project(request), `family/${family}`)
+        return images.fromFamily(projectId(request), family).record
+      },
     },
     {
       id: 'compute.images.delete',

@@ -56,6 +56,21 @@ test('zones, regions, machine types, disk types', async () => {
   expect((await get(`${zone}/diskTypes/pd-ssd`)).kind).toBe('compute#diskType')
 })
 
+test("Google's public image projects are there and empty, for every caller, and a missing image says what to do", async () => {
+  const debian = 'compute.googleapis.com/compute/v1/projects/debian-cloud'
+  const token = cloud.userToken('nobody@example.com')
+  const listed = await cloud.call('GET', `${debian}/global/images?alt=json&maxResults=500`, { token })
+  expect([listed.status, listed.json.kind, listed.json.items]).toEqual([200, 'compute#imageList', undefined])
+  for (const path of ['family/debian-12', 'debian-12-bookworm-v20260101']) {
+    const missing = await cloud.call('GET', `${debian}/global/images/${path}`, { token })
+    expect(missing.json.error).toMatchObject({ code: 404, message: expect.stringContaining('--source-uri') })
+  }
+  expect((await cloud.call('GET', `${debian}/zones`, { token })).status).toBe(403)
+  expect((await cloud.call('POST', `${zone}/disks`, { body: { name: 'd', sourceImage: 'projects/debian-cloud/global/images/family/debian-12' } })).json.error).toMatchObject({
+    code: 404,
+  })
+})
+
 test('lists page to their end and take filters', async () => {
   const seen: string[] = []
   let pageToken = ''

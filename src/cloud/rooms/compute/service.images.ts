@@ -4,7 +4,8 @@ import { GIB } from '../../../base/units.ts'
 import { invalidArgument } from '../../kernel/api-error.ts'
 import type { Operation, OperationContext } from '../../kernel/operations.ts'
 import type { ObjectInfo } from '../../kernel/ports.ts'
-import { fingerprintMismatch, resourceInUse, resourceNotFound, resourceNotReady, toOperationFailure } from './errors.ts'
+import { publicImageProjects } from './data/public-images.ts'
+import { fingerprintMismatch, publicImageNotFound, resourceInUse, resourceNotFound, resourceNotReady, toOperationFailure } from './errors.ts'
 import { linkTail, parseLink, parseObjectUrl, resourcePath, selfLink } from './links.ts'
 import type { DeprecateBody, ImageBody, LabelsBody } from './schema.ts'
 import { requireLabels, requireName } from './service.ts'
@@ -58,6 +59,8 @@ export function createImages(compute: Compute, files: Files): Images {
   function forUse(caller: Pick<Caller, 'require'>, link: string, projectId: string): Image {
     const reference = parseLink(link, { projectId, scope: 'global', collection: 'images' })
     const owner = kernel.projects.find(reference.projectId)?.projectId ?? reference.projectId
+    if (publicImageProjects.has(owner) && kernel.projects.find(owner) === undefined)
+      throw publicImageNotFound(owner, reference.isFamily ? `family/${reference.name}` : reference.name)
     const image = reference.isFamily ? newestOf(owner, reference.name) : (store.get(key(owner, reference.name)) as Image | undefined)
     // Whether it exists is told only to those who may use it.
     caller.require('compute.images.useReadOnly', { projectId: owner, resource: resourcePath(image ?? { ...reference, projectId: owner }) })

@@ -1,56 +1,28 @@
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir } from 'node:fs/promises'
 import { request as httpRequest } from 'node:http'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { MIB } from '../../../base/units.ts'
 import { waitFor } from '../../../base/wait.ts'
-import { run } from '../../../host/exec.ts'
-import { kilnHome } from '../../../host/home.ts'
-import { createFakeDriver } from '../../../vm/fake/driver.ts'
-import type { FakeDriver } from '../../../vm/fake/driver.ts'
 import { serveMetadata } from '../../../vm/metadata-server.ts'
-import { startTestCloud } from '../../kernel/testing.ts'
 import type { TestCloud } from '../../kernel/testing.ts'
 import { createComputeRoom } from './index.ts'
-import { api, importImage, instanceBody, makeArchives, operate, portsRoom, sha256File, succeed, zone } from './testing.ts'
-import type { Archives, FakeWorld } from './testing.ts'
+import { api, instanceBody, operate, startComputeCloud, succeed, zone } from './testing.ts'
+import type { ComputeCloud } from './testing.ts'
 
+let bed: ComputeCloud
 let cloud: TestCloud
-let archives: Archives
-let driver: FakeDriver
-let availableMib = 100_000
-const world: FakeWorld = { objects: new Map(), accounts: new Map() }
 
 beforeAll(async () => {
-  archives = await makeArchives()
-  for (const name of ['sparse', 'wrongName', 'oddSize'] as const) world.objects.set(`up/${name}.tar.gz`, archives[name])
-  world.accounts.set('srv@p-one.iam.gserviceaccount.com', false)
-  driver = createFakeDriver()
-  cloud = await startTestCloud(() => [portsRoom(world), createComputeRoom({ driver, serveMetadata, availableMemoryMib: async () => availableMib })])
-  cloud.addProject('p-one')
-  await importImage(cloud, 'srv-1', { family: 'srv', guestOsFeatures: [{ type: 'UEFI_COMPATIBLE' }], labels: { key: 'abc' } })
+  bed = await startComputeCloud()
+  cloud = bed.cloud
 })
-afterAll(async () => {
-  await cloud.close()
-  await archives.remove()
-})
+afterAll(() => bed.close())
 beforeEach(() => {
-  availableMib = 100_000
+  bed.availableMib = 100_000
 })
-
-function home(): ReturnType<typeof kilnHome> {
-  return kilnHome({ KILN_HOME: cloud.folder })
-}
 
 async function get(path: string): Promise<Awaited<ReturnType<TestCloud['call']>>['json']> {
-  const answer = await cloud.call('GET', path)
-  expect(answer.status, answer.text).toBe(200)
-  return answer.json
-}
-
-/** An image that shares the bytes of the first one. */
-async function copyImage(name: string, fields: object = {}): Promise<void> {
-  await succeed(cloud, 'POST', `${api}/global/images`, { name, sourceImage: 'global/images/srv-1', ...fields })
+  return bed.get(path)
 }
 
 async function untilStatus(name: string, status: string): Promise<void> {
@@ -65,7 +37,7 @@ async function metadata(id: string, path: string, put?: string): Promise<{ statu
   return new Promise((resolve, reject) => {
     const call = httpRequest(
       {
-        socketPath: join(home().sockets, `m-${id}`),
+        socketPath: join(bed.home.sockets, `m-${id}`),
         path: `/computeMetadata/v1/${path}`,
         method: put === undefined ? 'GET' : 'PUT',
         headers: { 'metadata-flavor': 'Google', host: 'metadata.google.internal' },
@@ -81,133 +53,6 @@ async function metadata(id: string, path: string, put?: string): Promise<{ statu
     call.on('error', reject).end(put)
   })
 }
-
-test('an import keeps the bytes of the disk', async () => {
-  const image = await get(`${api}/global/images/srv-1`)
-  expect(image).toMatchObject({
-    kind: 'compute#image',
-    status: 'READY',
-    diskSizeGb: '1',
-    sourceType: 'RAW',
-    guestOsFeatures: [{ type: 'UEFI_COMPATIBLE' }],
-    selfLink: 'https://www.googleapis.com/compute/v1/projects/p-one/global/images/srv-1',
-  })
-  const raw = join(home().cloud, 'images', `${image.id}.raw`)
-  expect(await sha256File(raw)).toBe(archives.rawSha256)
-  // Holes stay holes: 1 GiB takes well under 10 MiB.
-  expect((await stat(raw)).blocks * 512).toBeLessThan(10 * MIB)
-})
-
-test('a bad archive fails the operation with the reason and leaves no image and no file', async () => {
-  const before = await readdir(join(home().cloud, 'images'))
-  const cases = [
-    ['wrongName', 'other.img'],
-    ['oddSize', 'not a multiple of 1 GB'],
-  ] as const
-  for (const [object, reason] of cases) {
-    const done = await operate(cloud, 'POST', `${api}/global/images`, { name: 'bad', rawDisk: { source: `gs://up/${object}.tar.gz` } })
-    expect(done.httpErrorStatusCode).toBe(400)
-    expect(done.error.errors[0]).toMatchObject({ code: 'INVALID_USAGE', message: expect.stringContaining(reason) })
-    expect((await cloud.call('GET', `${api}/global/images/bad`)).status).toBe(404)
-  }
-  world.objects.set('up/not-gzip', join(archives.folder, 'disk.raw'))
-  const done = await operate(cloud, 'POST', `${api}/global/images`, { name: 'bad', rawDisk: { source: 'gs://up/not-gzip' } })
-  expect(done.error.errors[0].message).toContain('not a gzip file')
-  expect(await readdir(join(home().cloud, 'images'))).toEqual(before)
-  expect((await cloud.call('POST', `${api}/global/images`, { body: { name: 'bad', rawDisk: { source: 'gs://up/missing.tar.gz' } } })).json.error.message).toContain(
-    'gs://up/missing.tar.gz was not found',
-  )
-})
-
-test('an import needs storage.objects.get on its object', async () => {
-  cloud.kernel().policies.grant('projects/p-one', 'roles/compute.admin', 'user:builder@example.com')
-  const token = cloud.userToken('builder@example.com')
-  const body = { name: 'denied', rawDisk: { source: 'gs://up/sparse.tar.gz' } }
-  const denied = await cloud.call('POST', `${api}/global/images`, { token, body })
-  expect(denied.status).toBe(403)
-  expect(denied.json.error.message).toContain('storage.objects.get')
-})
-
-test('an import that the daemon did not finish is done again by the next one', async () => {
-  world.stallAfterBytes = 600
-  const started = await cloud.call('POST', `${api}/global/images`, { body: { name: 'again', rawDisk: { source: 'gs://up/sparse.tar.gz' } } })
-  await waitFor({ what: 'the import has begun', timeoutMs: 5000, intervalMs: 10 }, async () => {
-    const parts = (await readdir(join(home().cloud, 'images'))).filter((name) => name.endsWith('.part'))
-    return parts.length === 1 ? { done: true, value: undefined } : { done: false, status: String(parts.length) }
-  })
-  expect((await get(`${api}/global/images/again`)).status).toBe('PENDING')
-  expect((await cloud.call('POST', `${zone}/disks`, { body: { name: 'early', sourceImage: 'global/images/again' } })).json.error.errors[0].reason).toBe('resourceNotReady')
-  delete world.stallAfterBytes
-  await cloud.restart()
-  expect(await cloud.kernel().operations.wait(started.json.name, 20_000)).toMatchObject({ status: 'DONE' })
-  expect((await get(`${api}/global/images/again`)).status).toBe('READY')
-  expect((await readdir(join(home().cloud, 'images'))).filter((name) => name.endsWith('.part'))).toEqual([])
-})
-
-test('a family is its newest image that is ready and not deprecated', async () => {
-  await copyImage('fam-1')
-  expect((await cloud.call('GET', `${api}/global/images/family/fam`)).status).toBe(404)
-  await succeed(cloud, 'PATCH', `${api}/global/images/fam-1`, { family: 'fam' })
-  await copyImage('fam-2', { family: 'fam' })
-  expect((await get(`${api}/global/images/family/fam`)).name).toBe('fam-2')
-  await succeed(cloud, 'POST', `${api}/global/images/fam-2/deprecate`, { state: 'OBSOLETE', replacement: 'global/images/fam-1' })
-  expect((await get(`${api}/global/images/family/fam`)).name).toBe('fam-1')
-  expect((await cloud.call('POST', `${zone}/disks`, { body: { name: 'old', sourceImage: 'global/images/fam-2' } })).json.error.message).toContain('OBSOLETE')
-  await succeed(cloud, 'POST', `${api}/global/images/fam-2/deprecate`, { state: 'ACTIVE' })
-  expect((await get(`${api}/global/images/family/fam`)).name).toBe('fam-2')
-  const listed = await get(`${api}/global/images?filter=${encodeURIComponent('family=fam')}`)
-  expect(listed.items.map((image: { name: string }) => image.name)).toEqual(['fam-1', 'fam-2'])
-})
-
-test('labels change only with the fingerprint that was read', async () => {
-  const image = await get(`${api}/global/images/srv-1`)
-  expect((await cloud.call('POST', `${api}/global/images/srv-1/setLabels`, { body: { labels: { a: 'b' }, labelFingerprint: 'AAAA' } })).status).toBe(412)
-  await succeed(cloud, 'POST', `${api}/global/images/srv-1/setLabels`, { labels: { a: 'b' }, labelFingerprint: image.labelFingerprint })
-  expect((await get(`${api}/global/images/srv-1`)).labels).toEqual({ a: 'b' })
-  expect((await cloud.call('POST', `${api}/global/images`, { body: { name: 'x', labels: { 'Not ok': '' }, sourceImage: 'global/images/srv-1' } })).status).toBe(400)
-})
-
-test('a fingerprint counts in either base64 alphabet, since gcloud sends the URL-safe one', async () => {
-  // Values differ until one of them has a character in which the alphabets differ.
-  for (let round = 0; round < 20; round += 1) {
-    const { labelFingerprint } = await get(`${api}/global/images/srv-1`)
-    await succeed(cloud, 'POST', `${api}/global/images/srv-1/setLabels`, {
-      labels: { round: String(round) },
-      labelFingerprint: labelFingerprint.replaceAll('+', '-').replaceAll('/', '_'),
-    })
-    expect((await get(`${api}/global/images/srv-1`)).labels).toEqual({ round: String(round) })
-  }
-})
-
-test('an image that was deleted keeps its bytes while a disk stands on them', async () => {
-  await importImage(cloud, 'base')
-  const { id } = await get(`${api}/global/images/base`)
-  await succeed(cloud, 'POST', `${zone}/disks`, { name: 'stands', sourceImage: 'https://compute.googleapis.com/compute/v1/p-one/global/images/base', sizeGb: '2' })
-  await succeed(cloud, 'DELETE', `${api}/global/images/base`)
-  expect(await readdir(join(home().cloud, 'images'))).toContain(`${id}.raw`)
-  await succeed(cloud, 'POST', `${api}/global/images`, { name: 'flat', sourceDisk: '/compute/v1/projects/p-one/zones/us-central1-c/disks/stands' })
-  expect(await get(`${api}/global/images/flat`)).toMatchObject({ diskSizeGb: '2', status: 'READY' })
-  await succeed(cloud, 'DELETE', `${zone}/disks/stands`)
-  expect(await readdir(join(home().cloud, 'images'))).not.toContain(`${id}.raw`)
-  expect((await readdir(join(home().cloud, 'disks'))).filter((name) => name.startsWith(id))).toEqual([])
-})
-
-test('a disk: size rules, resize, labels, in use', async () => {
-  expect((await cloud.call('POST', `${zone}/disks`, { body: { name: 'small', sourceImage: 'global/images/srv-1', sizeGb: '0' } })).json.error.message).toContain(
-    'smaller than the image size',
-  )
-  await succeed(cloud, 'POST', `${zone}/disks`, { name: 'data', sizeGb: 11 })
-  expect((await cloud.call('POST', `${zone}/disks`, { body: { name: 'data', sizeGb: 11 } })).status).toBe(409)
-  await succeed(cloud, 'POST', `${zone}/disks/data/resize`, { sizeGb: '13' })
-  const disk = await get(`${zone}/disks/data`)
-  expect(disk).toMatchObject({ sizeGb: '13', status: 'READY', type: expect.stringContaining('diskTypes/pd-standard') })
-  const info = JSON.parse((await run({ program: 'qemu-img', args: ['info', '--output=json', join(home().cloud, 'disks', `${disk.id}.qcow2`)] })).stdout) as {
-    'virtual-size': number
-  }
-  expect(info['virtual-size']).toBe(13 * 1024 ** 3)
-  expect((await cloud.call('POST', `${zone}/disks/data/resize`, { body: { sizeGb: '2' } })).status).toBe(400)
-  await succeed(cloud, 'DELETE', `${zone}/disks/data`)
-})
 
 test('a VM: the whole life', async () => {
   const done = await succeed(
@@ -235,14 +80,14 @@ test('a VM: the whole life', async () => {
   await succeed(cloud, 'POST', `${zone}/instances/dev/setMachineType`, { machineType: 'zones/us-central1-c/machineTypes/e2-medium' })
   await succeed(cloud, 'POST', `${zone}/instances/dev/start`)
   expect((await get(`${zone}/instances/dev`)).status).toBe('RUNNING')
-  expect(driver.calls.map((call) => call.split(' ')[0])).toEqual(expect.arrayContaining(['start', 'reset', 'stop']))
+  expect(bed.driver.calls.map((call) => call.split(' ')[0])).toEqual(expect.arrayContaining(['start', 'reset', 'stop']))
 
   const aggregated = await get(`${api}/aggregated/instances?includeAllScopes=True&maxResults=500&returnPartialSuccess=True`)
   expect(aggregated.items['zones/us-central1-c'].instances[0].name).toBe('dev')
   await succeed(cloud, 'DELETE', `${zone}/instances/dev`)
   expect((await cloud.call('GET', `${zone}/instances/dev`)).status).toBe(404)
   expect((await cloud.call('GET', `${zone}/disks/dev`)).status).toBe(404)
-  expect(await readdir(join(home().cloud, 'vms'))).toEqual([])
+  expect(await readdir(join(bed.home.cloud, 'vms'))).toEqual([])
 })
 
 test('the metadata server tells the machine what the API was told, and changes reach it', async () => {
@@ -255,9 +100,9 @@ test('the metadata server tells the machine what the API was told, and changes r
   const token = JSON.parse((await metadata(instance.id, 'instance/service-accounts/default/token')).body) as { access_token: string }
   expect(cloud.kernel().tokens.verify(token.access_token)?.principal.member).toBe('serviceAccount:srv@p-one.iam.gserviceaccount.com')
   expect((await metadata(instance.id, 'instance/service-accounts/default/identity?audience=https://x.example')).body).toContain('"aud":"https://x.example"')
-  world.accounts.set('srv@p-one.iam.gserviceaccount.com', true)
+  bed.world.accounts.set('srv@p-one.iam.gserviceaccount.com', true)
   expect((await metadata(instance.id, 'instance/service-accounts/default/token')).status).toBe(404)
-  world.accounts.set('srv@p-one.iam.gserviceaccount.com', false)
+  bed.world.accounts.set('srv@p-one.iam.gserviceaccount.com', false)
 
   const waiting = metadata(instance.id, 'instance/attributes/?recursive=true&wait_for_change=true&timeout_sec=20')
   expect((await cloud.call('POST', `${zone}/instances/meta/setMetadata`, { body: { fingerprint: 'AAAA', items: [] } })).json.error).toMatchObject({
@@ -280,7 +125,7 @@ test('forwards follow firewall rules and tags of a running machine', async () =>
   const { id, tags, networkInterfaces } = await get(`${zone}/instances/web`)
   const address = networkInterfaces[0].accessConfigs[0].natIP as string
   const ports = async (): Promise<number[]> =>
-    ((await driver.open(join(home().cloud, 'vms', id)))?.spec.forwards ?? [])
+    ((await bed.driver.open(join(bed.home.cloud, 'vms', id)))?.spec.forwards ?? [])
       .filter((forward) => forward.hostAddress === address)
       .map((forward) => forward.guestPort)
       .toSorted((a, b) => a - b)
@@ -301,8 +146,8 @@ test('forwards follow firewall rules and tags of a running machine', async () =>
 test('a machine that dies is TERMINATED with its reason and its last words', async () => {
   await succeed(cloud, 'POST', `${zone}/instances`, instanceBody('dying'))
   const { id } = await get(`${zone}/instances/dying`)
-  await driver.writeSerial(join(home().cloud, 'vms', id), 'Kernel panic - not syncing\n')
-  await driver.end(join(home().cloud, 'vms', id), 'QEMU ended with exit code 1', false)
+  await bed.driver.writeSerial(join(bed.home.cloud, 'vms', id), 'Kernel panic - not syncing\n')
+  await bed.driver.end(join(bed.home.cloud, 'vms', id), 'QEMU ended with exit code 1', false)
   await untilStatus('dying', 'TERMINATED')
   const { statusMessage } = await get(`${zone}/instances/dying`)
   expect(statusMessage).toContain('QEMU ended with exit code 1')
@@ -313,12 +158,12 @@ test('a machine that dies is TERMINATED with its reason and its last words', asy
 })
 
 test('a start that fails: its reason is in the operation and on the instance; without memory there is no instance', async () => {
-  driver.failNextStart(new Error('no such machine'))
+  bed.driver.failNextStart(new Error('no such machine'))
   const failed = await operate(cloud, 'POST', `${zone}/instances`, instanceBody('broken'))
   expect(failed.error.errors[0].message).toContain('no such machine')
   expect(await get(`${zone}/instances/broken`)).toMatchObject({ status: 'TERMINATED', statusMessage: expect.stringContaining('no such machine') })
   await succeed(cloud, 'DELETE', `${zone}/instances/broken`)
-  availableMib = 100
+  bed.availableMib = 100
   const none = await operate(cloud, 'POST', `${zone}/instances`, instanceBody('hungry'))
   expect(none.error.errors[0]).toMatchObject({ code: 'ZONE_RESOURCE_POOL_EXHAUSTED', message: expect.stringContaining('2048 MiB') })
   for (const path of ['instances/hungry', 'disks/hungry']) expect((await cloud.call('GET', `${zone}/${path}`)).status).toBe(404)
@@ -328,26 +173,26 @@ test('the next daemon adopts what runs, marks what died, and removes what nobody
   for (const name of ['lives', 'dies']) await succeed(cloud, 'POST', `${zone}/instances`, instanceBody(name))
   const lives = await get(`${zone}/instances/lives`)
   const dies = await get(`${zone}/instances/dies`)
-  const starts = driver.calls.filter((call) => call.startsWith('start')).length
-  const orphan = join(home().cloud, 'vms', '12345')
-  const living = await driver.open(join(home().cloud, 'vms', lives.id))
+  const starts = bed.driver.calls.filter((call) => call.startsWith('start')).length
+  const orphan = join(bed.home.cloud, 'vms', '12345')
+  const living = await bed.driver.open(join(bed.home.cloud, 'vms', lives.id))
   if (living === undefined) throw new Error('the machine is not there')
-  await driver.start(orphan, { ...living.spec, name: 'orphan', forwards: [] })
-  const orphanVm = await driver.open(orphan)
-  world.whileDown = () => driver.end(join(home().cloud, 'vms', dies.id), 'killed (SIGKILL)', false)
+  await bed.driver.start(orphan, { ...living.spec, name: 'orphan', forwards: [] })
+  const orphanVm = await bed.driver.open(orphan)
+  bed.world.whileDown = () => bed.driver.end(join(bed.home.cloud, 'vms', dies.id), 'killed (SIGKILL)', false)
   await cloud.restart()
-  delete world.whileDown
+  delete bed.world.whileDown
   expect((await get(`${zone}/instances/lives`)).status).toBe('RUNNING')
   expect((await metadata(lives.id, 'instance/name')).body).toBe('lives')
   expect(await get(`${zone}/instances/dies`)).toMatchObject({ status: 'TERMINATED', statusMessage: expect.stringContaining('killed (SIGKILL)') })
   expect((await orphanVm?.state())?.status).toBe('stopped')
-  expect(await readdir(join(home().cloud, 'vms'))).not.toContain('12345')
-  expect(driver.calls.filter((call) => call.startsWith('start')).length).toBe(starts + 1)
+  expect(await readdir(join(bed.home.cloud, 'vms'))).not.toContain('12345')
+  expect(bed.driver.calls.filter((call) => call.startsWith('start')).length).toBe(starts + 1)
   for (const name of ['lives', 'dies']) await succeed(cloud, 'DELETE', `${zone}/instances/${name}`)
 })
 
 test('a VM whose making the daemon did not finish is made once, by the next one', async () => {
-  driver.failNextStart(new Error('the daemon is killed here'))
+  bed.driver.failNextStart(new Error('the daemon is killed here'))
   const started = await cloud.call('POST', `${zone}/instances`, { body: instanceBody('half') })
   // What a kill -9 leaves: the row and the operation as they were before the work.
   await cloud.kernel().operations.wait(started.json.name, 10_000)
@@ -363,7 +208,7 @@ test('a VM whose making the daemon did not finish is made once, by the next one'
   await cloud.restart()
   expect((await cloud.kernel().operations.wait(started.json.name, 10_000))?.error).toBeUndefined()
   expect((await get(`${zone}/instances/half`)).status).toBe('RUNNING')
-  expect(await readdir(join(home().cloud, 'vms'))).toEqual([row?.id])
+  expect(await readdir(join(bed.home.cloud, 'vms'))).toEqual([row?.id])
   await succeed(cloud, 'DELETE', `${zone}/instances/half`)
 })
 
@@ -433,12 +278,12 @@ test('a VM acts as its account only when its maker may', async () => {
 })
 
 test('reset ends every machine and removes every file', async () => {
-  const room = createComputeRoom({ driver, serveMetadata })
+  const room = createComputeRoom({ driver: bed.driver, serveMetadata })
   await succeed(cloud, 'POST', `${zone}/instances`, instanceBody('last'))
   const { id } = await get(`${zone}/instances/last`)
-  const vm = await driver.open(join(home().cloud, 'vms', id))
+  const vm = await bed.driver.open(join(bed.home.cloud, 'vms', id))
   room.routes(cloud.kernel())
   await room.reset?.()
   expect((await vm?.state())?.status).toBe('stopped')
-  for (const folder of ['vms', 'images', 'disks']) await expect(readdir(join(home().cloud, folder))).rejects.toThrow('ENOENT')
+  for (const folder of ['vms', 'images', 'disks']) await expect(readdir(join(bed.home.cloud, folder))).rejects.toThrow('ENOENT')
 })

@@ -11,8 +11,14 @@ import { GIB, KIB, MIB } from '../../../base/units.ts'
 import { run } from '../../../host/exec.ts'
 import { removeAll } from '../../../host/files.ts'
 import type { ObjectInfo } from '../../kernel/ports.ts'
+import { kilnHome } from '../../../host/home.ts'
+import { createFakeDriver } from '../../../vm/fake/driver.ts'
+import type { FakeDriver } from '../../../vm/fake/driver.ts'
+import { serveMetadata } from '../../../vm/metadata-server.ts'
 import type { Room } from '../../kernel/room.ts'
+import { startTestCloud } from '../../kernel/testing.ts'
 import type { CallResult, TestCloud } from '../../kernel/testing.ts'
+import { createComputeRoom } from './index.ts'
 
 export const api = 'compute.googleapis.com/compute/v1/projects/p-one'
 export const zone = `${api}/zones/us-central1-c`
@@ -152,4 +158,46 @@ export function instanceBody(name: string, fields: object = {}): object {
     metadata: { items: [null, null, { key: 'greeting', value: 'hello' }] },
     ...fields,
   }
+}
+
+export interface ComputeCloud {
+  readonly cloud: TestCloud
+  readonly driver: FakeDriver
+  readonly world: FakeWorld
+  readonly archives: Archives
+  /** Memory that the host has left. */
+  availableMib: number
+  readonly home: ReturnType<typeof kilnHome>
+  /** The JSON of a GET that succeeds. */
+  get(path: string): Promise<CallResult['json']>
+  close(): Promise<void>
+}
+
+/** A cloud with this room over the fake driver: project `p-one` with the account `srv` and the image `srv-1` of the family `srv`. */
+export async function startComputeCloud(): Promise<ComputeCloud> {
+  const archives = await makeArchives()
+  const world: FakeWorld = { objects: new Map(), accounts: new Map([['srv@p-one.iam.gserviceaccount.com', false]]) }
+  for (const name of ['sparse', 'wrongName', 'oddSize'] as const) world.objects.set(`up/${name}.tar.gz`, archives[name])
+  const driver = createFakeDriver()
+  const cloud = await startTestCloud(() => [portsRoom(world), createComputeRoom({ driver, serveMetadata, availableMemoryMib: async () => bed.availableMib })])
+  const bed: ComputeCloud = {
+    cloud,
+    driver,
+    world,
+    archives,
+    availableMib: 100_000,
+    home: kilnHome({ KILN_HOME: cloud.folder }),
+    async get(path) {
+      const answer = await cloud.call('GET', path)
+      expect(answer.status, answer.text).toBe(200)
+      return answer.json
+    },
+    async close() {
+      await cloud.close()
+      await archives.remove()
+    },
+  }
+  cloud.addProject('p-one')
+  await importImage(cloud, 'srv-1', { family: 'srv', guestOsFeatures: [{ type: 'UEFI_COMPATIBLE' }], labels: { key: 'abc' } })
+  return bed
 }

@@ -1,0 +1,22 @@
+/** Data: projects whose images Google shows to everybody. Source: https://cloud.google.com/compute/docs/images/os-details. The pocket cloud has none of these images. */
+export const publicImageProjects: ReadonlySet<string> = new Set([
+  'centos-cloud',
+  'coreos-cloud',
+  'cos-cloud',
+  'debian-cloud',
+  'fedora-cloud',
+  'fedora-coreos-cloud',
+  'opensuse-cloud',
+  'oracle-linux-cloud',
+  'rhel-cloud',
+  'rhel-sap-cloud',
+  'rocky-linux-accelerator-cloud',
+  'rocky-linux-cloud',
+  'suse-cloud',
+  'suse-sap-cloud',
+  'ubuntu-os-accelerator-images',
+  'ubuntu-os-cloud',
+  'ubuntu-os-pro-cloud',
+  'windows-cloud',
+  'windows-sql-cloud',
+])
