@@ -4,6 +4,7 @@ import { createArtifactRegistryRoom } from '../../cloud/rooms/artifactregistry/i
 import { createCloudBillingRoom } from '../../cloud/rooms/cloudbilling/index.ts'
 import { createCloudResourceManagerRoom } from '../../cloud/rooms/cloudresourcemanager/index.ts'
 import { createComputeRoom } from '../../cloud/rooms/compute/index.ts'
+import { createDnsRoom } from '../../cloud/rooms/dns/index.ts'
 import { createIamRoom } from '../../cloud/rooms/iam/index.ts'
 import { createIamCredentialsRoom } from '../../cloud/rooms/iamcredentials/index.ts'
 import { createOauth2Room } from '../../cloud/rooms/oauth2/index.ts'
@@ -31,6 +32,7 @@ export function createRooms(parts: RoomParts): readonly Room[] {
     createArtifactRegistryRoom(),
     createStorageRoom(),
     createSecretManagerRoom(),
+    createDnsRoom(),
     createComputeRoom({ driver: parts.driver, serveMetadata }),
   ]
 }

@@ -3,6 +3,7 @@ import { artifactRegistryRoles } from './artifactregistry.ts'
 import { billingRoles } from './billing.ts'
 import { computeRoles } from './compute.ts'
 import { datastoreRoles } from './datastore.ts'
+import { dnsRoles } from './dns.ts'
 import { iamRoles } from './iam.ts'
 import { observabilityRoles } from './observability.ts'
 import { resourcemanagerRoles } from './resourcemanager.ts'
@@ -16,6 +17,7 @@ export const serviceRoles: readonly RoleDefinition[] = [
   ...billingRoles,
   ...computeRoles,
   ...datastoreRoles,
+  ...dnsRoles,
   ...iamRoles,
   ...observabilityRoles,
   ...resourcemanagerRoles,

@@ -1,0 +1,62 @@
+/** Predefined roles of Cloud DNS. https://cloud.google.com/dns/docs/access-control */
+
+import type { RoleDefinition } from './types.ts'
+
+const READ = [
+  'compute.networks.get',
+  'compute.networks.list',
+  'dns.changes.get',
+  'dns.changes.list',
+  'dns.dnsKeys.get',
+  'dns.dnsKeys.list',
+  'dns.managedZoneOperations.get',
+  'dns.managedZoneOperations.list',
+  'dns.managedZones.get',
+  'dns.managedZones.list',
+  'dns.policies.get',
+  'dns.policies.list',
+  'dns.projects.get',
+  'dns.resourceRecordSets.get',
+  'dns.resourceRecordSets.list',
+  'dns.responsePolicies.get',
+  'dns.responsePolicies.list',
+  'dns.responsePolicyRules.get',
+  'dns.responsePolicyRules.list',
+  'resourcemanager.projects.get',
+]
+
+export const dnsRoles: readonly RoleDefinition[] = [
+  {
+    name: 'roles/dns.admin',
+    title: 'DNS Administrator',
+    description: 'Provides read-write access to all Cloud DNS resources.',
+    permissions: [
+      ...READ,
+      'dns.changes.create',
+      'dns.gkeClusters.bindDNSResponsePolicy',
+      'dns.gkeClusters.bindPrivateDNSZone',
+      'dns.managedZones.create',
+      'dns.managedZones.delete',
+      'dns.managedZones.getIamPolicy',
+      'dns.managedZones.update',
+      'dns.networks.bindDNSResponsePolicy',
+      'dns.networks.bindPrivateDNSPolicy',
+      'dns.networks.bindPrivateDNSZone',
+      'dns.networks.targetWithPeeringZone',
+      'dns.networks.useHealthSignals',
+      'dns.policies.create',
+      'dns.policies.delete',
+      'dns.policies.update',
+      'dns.resourceRecordSets.create',
+      'dns.resourceRecordSets.delete',
+      'dns.resourceRecordSets.update',
+      'dns.responsePolicies.create',
+      'dns.responsePolicies.delete',
+      'dns.responsePolicies.update',
+      'dns.responsePolicyRules.create',
+      'dns.responsePolicyRules.delete',
+      'dns.responsePolicyRules.update',
+    ],
+  },
+  { name: 'roles/dns.reader', title: 'DNS Reader', description: 'Provides read-only access to all Cloud DNS resources.', permissions: READ },
+]
