@@ -29,7 +29,7 @@ Examples:
   kiln cloud fault add token-expiry --now --principal 'serviceAccount:*'
 
 In matchers * is any text; all that are given must match; none: every call. Faults outlive a restart, and go with fault remove, fault clear or cloud reset.
-An answer that a fault made has the header x-kiln-fault.`
+An answer that a fault made has the header x-kiln-fault; a call with the header "x-kiln-faults: off" is spared.`
 
 /** Command line option -> field of the fault. */
 const fields: Readonly<Record<string, string>> = {

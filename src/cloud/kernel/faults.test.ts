@@ -103,6 +103,12 @@ describe('api', () => {
     expect((await get('p-one', 'toy', 'ya29.foreign')).status).toBe(401)
   })
 
+  test('spares calls that say so', async () => {
+    await add({ kind: 'api', status: 503 })
+    expect((await cloud.call('GET', 'toy.googleapis.com/v1/projects/p-one/things/get', { headers: { 'x-kiln-faults': 'off' } })).status).toBe(200)
+    expect((await get()).status).toBe(503)
+  })
+
   test('matches the project by its number too, and a principal by e-mail or member', async () => {
     await add({ kind: 'api', status: 'ABORTED', project: 'p-one', principal: 'user:a@*' })
     const number = cloud.kernel().projects.find('p-one')?.projectNumber

@@ -219,7 +219,7 @@ function addRoute(scope: FastifyInstance, kernel: Kernel, room: Room, route: Any
       if (route.permission !== 'public') authorize(kernel, room, route, call)
       const body = route.raw === true ? undefined : checkBody(route, request.body)
       const answered = (): unknown => route.handler({ ...call, body: body as never })
-      const result: unknown = await (kernel.faults.active ? underFaults(kernel, room, route, call, answered) : answered())
+      const result: unknown = await (kernel.faults.active && request.headers['x-kiln-faults'] !== 'off' ? underFaults(kernel, room, route, call, answered) : answered())
       if (reply.sent) return reply
       if (result === undefined) return reply.code(reply.statusCode === 200 ? 204 : reply.statusCode).send()
       if (result instanceof Readable || Buffer.isBuffer(result)) return reply.send(result)
@@ -264,7 +264,7 @@ function authorize(kernel: Kernel, room: Room, route: AnyRoute, call: RouteReque
   kernel.projects.requireService(project.projectId, room.service)
 }
 
-/** A call while faults are set: they strike after authorisation, as Google's quotas do. */
+/** A call while faults are set: they strike after authorisation, as Google's quotas do. Callers that say `x-kiln-faults: off` are spared, so that the owner can always take a fault back. */
 async function underFaults(kernel: Kernel, room: Room, route: AnyRoute, call: RouteRequest, work: () => unknown): Promise<unknown> {
   const asked = call.params['project'] ?? route.target?.(call).projectId
   const projectId = asked === undefined ? undefined : (kernel.projects.find(asked)?.projectId ?? asked)

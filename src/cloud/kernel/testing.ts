@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { kilnHome } from '../../host/home.ts'
+import type { TableRow } from './fault-routes.ts'
 import { openKernel } from './kernel.ts'
 import type { Kernel } from './kernel.ts'
 import { ownerPrincipal, serviceAccountPrincipal, userPrincipal } from './principal.ts'
@@ -40,6 +41,10 @@ export interface TestCloud {
   serviceAccountToken(email: string): string
   /** Makes an active project with all services of these rooms enabled, without going through a room. */
   addProject(projectId: string, services?: readonly string[]): void
+  /** The services of the rooms. */
+  services(): readonly string[]
+  /** Every route of every room. */
+  table(): readonly TableRow[]
   /** Stops this daemon's parts and starts new ones on the same folder. */
   restart(): Promise<void>
   close(): Promise<void>
@@ -100,6 +105,8 @@ export async function startTestCloud(makeRooms: () => readonly Room[]): Promise<
       kernel.projects.insert({ projectId, projectNumber, displayName: projectId, labels: {}, state: 'ACTIVE', createTime: new Date().toISOString() })
       for (const service of services ?? rooms.map((room) => room.service)) kernel.projects.setService(projectId, service, true)
     },
+    services: () => rooms.map((room) => room.service),
+    table: () => server.table,
     async restart() {
       await stop()
       await start()

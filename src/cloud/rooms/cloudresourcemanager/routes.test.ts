@@ -8,7 +8,7 @@ import { createCloudResourceManagerRoom } from './index.ts'
 const api = 'cloudresourcemanager.googleapis.com'
 let cloud: TestCloud
 
-describeRoomContract({ makeRooms: () => [createCloudResourceManagerRoom()] })
+describeRoomContract({ makeRooms: () => [createCloudResourceManagerRoom()], roles: { 'cloudresourcemanager.projects.undelete': 'roles/owner' } })
 
 beforeAll(async () => {
   cloud = await startTestCloud(() => [createCloudResourceManagerRoom()])

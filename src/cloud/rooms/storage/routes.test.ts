@@ -12,6 +12,7 @@ import { createStorageRoom } from './index.ts'
 describeRoomContract({
   makeRooms: () => [createStorageRoom()],
   params: { bucket: 'contract-bucket', destinationBucket: 'contract-bucket' },
+  queries: { 'storage.buckets.insert': 'project=contract-project', 'storage.buckets.list': 'project=contract-project' },
   prepare: async (cloud) => void (await cloud.call('POST', 'storage.googleapis.com/storage/v1/b?project=contract-project', { body: { name: 'contract-bucket' } })),
 })
 

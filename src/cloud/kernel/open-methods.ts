@@ -1,0 +1,42 @@
+/**
+ * The methods that ask for no permission, each with the reason: `public` ones take no token at all, `authenticated` ones any valid token. Everything else in the
+ * route tables names a permission. Tests keep this list and the tables equal: a new open method is a line here.
+ */
+const ASKS = 'tells callers what they themselves may do: that is the question'
+const OWN = 'lists what the caller may see, which without any role is nothing'
+const OPERATION = 'the handler looks who started it or who may see its project, as Google does'
+const TOKENS = 'credentials are exchanged for tokens here'
+const KEYS = 'public keys, with which anybody checks signatures'
+const UPLOAD = 'the upload id in the link is the credential: starting the session was authorised'
+const ROLES = 'predefined roles are the same for everybody'
+
+/** Method id -> why it needs no permission. */
+export const openMethods: Readonly<Record<string, string>> = {
+  'artifactregistry.projects.locations.operations.get': OPERATION,
+  'artifactregistry.projects.locations.repositories.testIamPermissions': ASKS,
+  'cloudbilling.billingAccounts.list': OWN,
+  'cloudbilling.billingAccounts.testIamPermissions': ASKS,
+  'cloudresourcemanager.operations.get': OPERATION,
+  'cloudresourcemanager.projects.list': OWN,
+  'cloudresourcemanager.projects.search': OWN,
+  'cloudresourcemanager.projects.testIamPermissions': ASKS,
+  'compute.disks.testIamPermissions': ASKS,
+  'compute.images.testIamPermissions': ASKS,
+  'compute.instances.testIamPermissions': ASKS,
+  'iam.projects.serviceAccounts.testIamPermissions': ASKS,
+  'iam.roles.get': ROLES,
+  'iam.roles.list': ROLES,
+  'iam.roles.queryGrantableRoles': ROLES,
+  'oauth2.certs': KEYS,
+  'oauth2.revoke': 'the token to end is the credential',
+  'oauth2.serviceAccountCertificates': KEYS,
+  'oauth2.serviceAccountKeys': KEYS,
+  'oauth2.token': TOKENS,
+  'oauth2.tokeninfo': 'the token that is asked about is the credential',
+  'oauth2.userinfo': 'tells callers who they are',
+  'secretmanager.projects.secrets.testIamPermissions': ASKS,
+  'serviceusage.operations.get': OPERATION,
+  'storage.buckets.testIamPermissions': ASKS,
+  'storage.objects.cancelUpload': UPLOAD,
+  'storage.objects.insert': UPLOAD,
+}
