@@ -97,10 +97,10 @@ export function failedPrecondition(message: string, options: ApiErrorOptions = {
   return new ApiError('FAILED_PRECONDITION', message, options)
 }
 
-/** The 403 of a missing permission, with what Google leaves out: which predefined roles have it. */
-export function permissionDenied(permission: string, resource: string, principal: string, rolesWithIt: readonly string[]): ApiError {
+/** The 403 of a missing permission, with what Google leaves out: which predefined roles have it (narrowest first), and a `note` about the caller's own roles. */
+export function permissionDenied(permission: string, resource: string, principal: string, rolesWithIt: readonly string[], note = ''): ApiError {
   const remedy = rolesWithIt.length === 0 ? '' : ` Roles that have it: ${rolesWithIt.slice(0, 4).join(', ')}.`
-  return new ApiError('PERMISSION_DENIED', `Permission '${permission}' denied on resource '${resource}' (or it may not exist) for ${principal}.${remedy}`, {
+  return new ApiError('PERMISSION_DENIED', `Permission '${permission}' denied on resource '${resource}' (or it may not exist) for ${principal}.${note}${remedy}`, {
     details: [{ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'IAM_PERMISSION_DENIED', domain: 'iam.googleapis.com', metadata: { permission, resource } }],
   })
 }

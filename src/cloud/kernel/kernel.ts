@@ -48,14 +48,15 @@ export async function openKernel(options: { readonly home: KilnHome; readonly lo
       (error, operation) => log.error({ err: error, operation: operation.name, type: operation.type }, 'an operation failed unexpectedly'),
       faults.operationFault,
     )
+    const projects = createProjects(database)
     await blobs.collect(true)
     return {
       home,
       database,
       blobs,
       tokens: createTokens(database, undefined, faults.tokenLifetime),
-      policies: createPolicies(database),
-      projects: createProjects(database),
+      policies: createPolicies(database, { projectNumber: (projectId) => projects.find(projectId)?.projectNumber }),
+      projects,
       operations,
       ports: createPorts(),
       faults,

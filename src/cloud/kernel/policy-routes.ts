@@ -1,6 +1,7 @@
 /** The three IAM methods that nearly every Google resource has, as functions for a room's handlers. https://cloud.google.com/iam/docs/reference/rest/v1/Policy */
 import { z } from 'zod'
 import { invalidArgument } from './api-error.ts'
+import { withoutCondition } from './conditions.ts'
 import type { Kernel } from './kernel.ts'
 import type { Policy, Target } from './policy.ts'
 import type { Principal } from './principal.ts'
@@ -19,10 +20,17 @@ export const SetPolicyBody = z.looseObject({
 export const GetPolicyBody = z.looseObject({ options: z.looseObject({ requestedPolicyVersion: z.number().optional() }).optional() })
 export const TestPermissionsBody = z.looseObject({ permissions: z.array(z.string()).default([]) })
 
-/** The policy of a resource. @throws ApiError 400 for a policy version that does not exist. */
+/** The policy of a resource, with its conditions only for readers who ask for version 3. @throws ApiError 400 for a policy version that does not exist. */
 export function getPolicy(kernel: Kernel, resource: string, requestedVersion?: number | string): Policy {
   checkVersion(requestedVersion)
-  return kernel.policies.get(resource)
+  const policy = kernel.policies.get(resource)
+  if (policy.version < 3 || Number(requestedVersion) === 3) return policy
+  // Readers that do not ask for version 3 would write conditional bindings back as unconditional ones.
+  return {
+    ...policy,
+    version: 1,
+    bindings: policy.bindings.map(({ role, members, condition }) => ({ role: condition === undefined ? role : withoutCondition(role, condition), members })),
+  }
 }
 
 /** Replaces a policy when the etag in it, if any, is the current one. @throws ApiError 409 ABORTED, 400 */

@@ -6,9 +6,10 @@
 import { newEtag } from '../../base/ids.ts'
 import type { Database, Migrations } from '../../store/database.ts'
 import { ApiError, invalidArgument, permissionDenied } from './api-error.ts'
+import { conditionHolds, parseCondition, requestAttributes } from './conditions.ts'
 import { ownerPrincipal } from './principal.ts'
 import type { Principal } from './principal.ts'
-import { findRole, roleGrants, rolesWith } from './roles/index.ts'
+import { findRole, roleGrants, rolesWith, samePermission } from './roles/index.ts'
 
 export interface Binding {
   readonly role: string
@@ -17,6 +18,7 @@ export interface Binding {
 }
 
 export interface Policy {
+  /** 3 when a binding has a condition, else 1. */
   readonly version: number
   readonly etag: string
   readonly bindings: readonly Binding[]
@@ -25,8 +27,17 @@ export interface Policy {
 /** What a permission is asked on: the project decides which services are enabled and is the parent of `resource`. */
 export interface Target {
   readonly projectId?: string
-  /** Full name below the service; default: the project itself. */
+  /** Full name below the service of what has the policy; default: the project itself. */
   readonly resource?: string
+  /** Full name of what is really meant, where that has no policy of its own: `projects/_/buckets/b/objects/o`. Conditions see it. */
+  readonly name?: string
+}
+
+/** A role that a project made for itself, as the decision needs it. */
+export interface CustomRole {
+  readonly permissions: readonly string[]
+  /** False for deleted and disabled ones: they stay in policies and grant nothing. */
+  readonly isUsable: boolean
 }
 
 export const policyMigrations: Migrations = {
@@ -35,9 +46,13 @@ export const policyMigrations: Migrations = {
 }
 
 export interface Policies {
+  /** With conditions; see policy-routes.ts for readers that do not know them. */
   get(resource: string): Policy
-  /** Read-modify-write: `policy.etag`, when given, must be the current one. @throws ApiError 409 ABORTED, 400 for unknown roles or members. */
-  set(resource: string, policy: { readonly bindings?: readonly Binding[]; readonly etag?: string; readonly version?: number }): Policy
+  /**
+   * Read-modify-write: `policy.etag`, when given, must be the current one; conditions need version 3.
+   * @throws ApiError 409 ABORTED, 400 for unknown roles or members and for conditions that cannot be.
+   */
+  set(resource: string, policy: { readonly bindings?: readonly Binding[] | undefined; readonly etag?: string | undefined; readonly version?: number | undefined }): Policy
   /** Adds a member to a role without a client's etag (the creator of a project becomes its owner). */
   grant(resource: string, role: string, member: string): void
   remove(resource: string): void
@@ -47,21 +62,31 @@ export interface Policies {
   renameMember(from: string, to: string): void
   /** Adds a check of members that are new in a policy: an error text for those that cannot be (an account that does not exist), else undefined. */
   checkMembers(check: (member: string) => string | undefined): void
+  /** Says where roles such as `projects/P/roles/R` are looked up. */
+  useCustomRoles(find: (name: string) => CustomRole | undefined): void
   can(principal: Principal, permission: string, target: Target): boolean
   /** @throws ApiError 403 that names permission, resource, caller, and roles that would do. */
   require(principal: Principal, permission: string, target: Target): void
 }
 
-const MEMBER = /^(allUsers|allAuthenticatedUsers|(user|serviceAccount|group|domain|projectOwner|projectEditor|projectViewer):[^\s]+|principal(Set)?:\/\/[^\s]+|deleted:[^\s]+)$/
+export interface PoliciesOptions {
+  readonly projectNumber?: (projectId: string) => string | undefined
+  readonly nowMs?: () => number
+}
 
-export function createPolicies(database: Database): Policies {
+const MEMBER = /^(allUsers|allAuthenticatedUsers|(user|serviceAccount|group|domain|projectOwner|projectEditor|projectViewer):[^\s]+|principal(Set)?:\/\/\S.*|deleted:[^\s]+)$/
+const BASIC_ROLE = /^roles\/(owner|editor|viewer)$/
+const CUSTOM_ROLE = /^projects\/([^/]+)\/roles\/[^/]+$/
+
+export function createPolicies(database: Database, options: PoliciesOptions = {}): Policies {
   database.migrate(policyMigrations)
   const memberChecks: ((member: string) => string | undefined)[] = []
+  let findCustomRole: (name: string) => CustomRole | undefined = () => undefined
 
   function get(resource: string): Policy {
     const row = database.get<{ etag: string; bindings: string }>('SELECT etag, bindings FROM policies WHERE resource = ?', resource)
     // ACAB is the base64 etag that Google gives for a policy that was never set.
-    return row === undefined ? { version: 1, etag: 'ACAB', bindings: [] } : { version: 1, etag: row.etag, bindings: JSON.parse(row.bindings) as Binding[] }
+    return row === undefined ? { version: 1, etag: 'ACAB', bindings: [] } : toPolicy(row.etag, JSON.parse(row.bindings) as Binding[])
   }
 
   function write(resource: string, bindings: readonly Binding[]): Policy {
@@ -72,7 +97,7 @@ export function createPolicies(database: Database): Policies {
       etag,
       JSON.stringify(bindings),
     )
-    return { version: 1, etag, bindings }
+    return toPolicy(etag, bindings)
   }
 
   function refuseUnknown(member: string): void {
@@ -82,12 +107,63 @@ export function createPolicies(database: Database): Policies {
     }
   }
 
+  function grants(role: string, permission: string): boolean {
+    if (!CUSTOM_ROLE.test(role)) return roleGrants(role, permission)
+    const custom = findCustomRole(role)
+    return custom !== undefined && custom.isUsable && custom.permissions.some((held) => samePermission(held, permission))
+  }
+
+  /** The bindings that would grant a permission, by the policy they are in; whether their conditions hold is another question. */
+  function* grantingBindings(principal: Principal, permission: string, target: Target): Generator<readonly [resource: string, binding: Binding]> {
+    const names = [target.resource, target.projectId === undefined ? undefined : `projects/${target.projectId}`]
+    for (const name of new Set(names)) {
+      if (name === undefined) continue
+      for (const binding of get(name).bindings) {
+        if (binding.members.some((member) => matches(member, principal)) && grants(binding.role, permission)) yield [name, binding]
+      }
+    }
+  }
+
+  function attributes(permission: string, target: Target): Readonly<Record<string, unknown>> {
+    const projectNumber = target.projectId === undefined ? undefined : options.projectNumber?.(target.projectId)
+    return requestAttributes(permission, target, (options.nowMs ?? Date.now)(), projectNumber)
+  }
+
   function can(principal: Principal, permission: string, target: Target): boolean {
     if (principal.member === ownerPrincipal.member) return true
-    const names = [target.resource, target.projectId === undefined ? undefined : `projects/${target.projectId}`]
-    return names.some(
-      (name) => name !== undefined && get(name).bindings.some((binding) => binding.members.some((member) => matches(member, principal)) && roleGrants(binding.role, permission)),
+    for (const [, { condition }] of grantingBindings(principal, permission, target)) {
+      if (condition === undefined || conditionHolds(condition, attributes(permission, target))) return true
+    }
+    return false
+  }
+
+  /** What a 403 adds for a caller who has the role, but only under a condition. */
+  function unmetConditions(principal: Principal, permission: string, target: Target): string {
+    const unmet = [...grantingBindings(principal, permission, target)].map(
+      ([name, { role, condition }]) => `${role} on ${name} under the condition ${JSON.stringify(condition?.['title'])} (${String(condition?.['expression'])})`,
     )
+    return unmet.length === 0 ? '' : ` It has ${unmet.slice(0, 3).join(', ')}, which does not hold for this request.`
+  }
+
+  /** @throws ApiError 400 */
+  function checkBinding(resource: string, binding: Binding, isKnown: boolean): Binding {
+    const { role } = binding
+    if (role.includes('_withcond_'))
+      throw invalidArgument(`The role ${role} is a conditional one that was read without its condition: read the policy with requestedPolicyVersion 3.`)
+    const project = CUSTOM_ROLE.exec(role)?.[1]
+    if (project !== undefined) {
+      const owner = /^projects\/([^/]+)/.exec(resource)?.[1]
+      if (!isKnown && (findCustomRole(role) === undefined || (owner !== undefined && owner !== project)))
+        throw invalidArgument(`Role (${role}) does not exist in the resource's hierarchy.`)
+    } else if (findRole(role) === undefined) throw invalidArgument(`Role ${role} is not supported for this resource.`)
+    for (const member of binding.members ?? []) {
+      if (!MEMBER.test(member)) throw invalidArgument(`The member ${member} is of an unknown type. Please set a valid type prefix for the member.`)
+    }
+    if (binding.condition === undefined) return { role, members: binding.members ?? [] }
+    if (BASIC_ROLE.test(role)) throw invalidArgument("LintValidationUnits/BindingRoleAllowConditionCheck Error: Conditions can't be set on primitive roles")
+    if ((binding.members ?? []).some((member) => member === 'allUsers' || member === 'allAuthenticatedUsers'))
+      throw invalidArgument('Conditions cannot be set on bindings with the members allUsers or allAuthenticatedUsers.')
+    return { role, members: binding.members ?? [], condition: { ...parseCondition(binding.condition, role) } }
   }
 
   return {
@@ -95,10 +171,14 @@ export function createPolicies(database: Database): Policies {
     set(resource, policy) {
       return database.transaction(() => {
         const current = get(resource)
-        if (policy.etag !== undefined && policy.etag !== '' && policy.etag !== current.etag) {
+        const hasEtag = policy.etag !== undefined && policy.etag !== ''
+        if (hasEtag && policy.etag !== current.etag)
           throw new ApiError('ABORTED', 'There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.', { reason: 'aborted' })
-        }
-        const bindings = normalize(policy.bindings ?? [])
+        const asked = policy.bindings ?? []
+        if (policy.version !== 3 && (asked.some((binding) => binding.condition !== undefined) || (hasEtag && current.version === 3)))
+          throw invalidArgument('A policy with conditional role bindings must be written with version 3 (policy.version), and read with requestedPolicyVersion 3 before.')
+        const knownRoles = new Set(current.bindings.map((binding) => binding.role))
+        const bindings = merge(asked.map((binding) => checkBinding(resource, binding, knownRoles.has(binding.role))))
         const known = new Set(current.bindings.flatMap((binding) => binding.members))
         for (const member of new Set(bindings.flatMap((binding) => binding.members))) {
           if (!known.has(member)) refuseUnknown(member)
@@ -107,7 +187,7 @@ export function createPolicies(database: Database): Policies {
       })
     },
     grant(resource, role, member) {
-      database.transaction(() => write(resource, normalize([...get(resource).bindings, { role, members: [member] }])))
+      database.transaction(() => write(resource, merge([...get(resource).bindings, { role, members: [member] }])))
     },
     remove: (resource) => void database.run('DELETE FROM policies WHERE resource = ?', resource),
     move: (from, to) => void database.run('UPDATE OR REPLACE policies SET resource = ? WHERE resource = ?', to, from),
@@ -115,39 +195,43 @@ export function createPolicies(database: Database): Policies {
       database.transaction(() => {
         for (const row of database.all<{ resource: string; bindings: string }>('SELECT resource, bindings FROM policies WHERE instr(bindings, ?) > 0', JSON.stringify(from))) {
           const bindings = JSON.parse(row.bindings) as Binding[]
-          write(row.resource, normalize(bindings.map((binding) => ({ ...binding, members: binding.members.map((member) => (member === from ? to : member)) }))))
+          write(row.resource, merge(bindings.map((binding) => ({ ...binding, members: binding.members.map((member) => (member === from ? to : member)) }))))
         }
       })
     },
     checkMembers: (check) => void memberChecks.push(check),
+    useCustomRoles: (find) => void (findCustomRole = find),
     can,
     require(principal, permission, target) {
       if (can(principal, permission, target)) return
-      throw permissionDenied(permission, target.resource ?? `projects/${target.projectId ?? '-'}`, principal.email, rolesWith(permission))
+      const resource = target.resource ?? `projects/${target.projectId ?? '-'}`
+      throw permissionDenied(permission, resource, principal.email, rolesWith(permission), unmetConditions(principal, permission, target))
     },
   }
 }
 
-function matches(member: string, principal: Principal): boolean {
-  return member === principal.member || member === 'allUsers' || member === 'allAuthenticatedUsers'
+function toPolicy(etag: string, bindings: readonly Binding[]): Policy {
+  return { version: bindings.some((binding) => binding.condition !== undefined) ? 3 : 1, etag, bindings }
 }
 
-/** Merges bindings of the same role, drops empty ones, and checks names. */
-function normalize(bindings: readonly Binding[]): Binding[] {
-  const members = new Map<string, Set<string>>()
+/** Identities of outside issuers are not among allAuthenticatedUsers. https://cloud.google.com/iam/docs/principals-overview */
+function matches(member: string, principal: Principal): boolean {
+  if (member === principal.member || member === 'allUsers') return true
+  if (member === 'allAuthenticatedUsers') return /^(user|serviceAccount):/.test(principal.member)
+  return principal.sets?.includes(member) ?? false
+}
+
+/** One binding for each role and condition, sorted, without empty ones. */
+function merge(bindings: readonly Binding[]): Binding[] {
+  const merged = new Map<string, { readonly binding: Binding; readonly members: Set<string> }>()
   for (const binding of bindings) {
-    if (binding.condition !== undefined) throw invalidArgument(`Conditional role bindings are not supported by the pocket cloud (role ${binding.role}).`)
-    // Custom roles cannot be made here, so that a binding to one would grant nothing without a word.
-    if (findRole(binding.role) === undefined) throw invalidArgument(`Role ${binding.role} is not supported for this resource.`)
-    const set = members.get(binding.role) ?? new Set<string>()
-    for (const member of binding.members ?? []) {
-      if (!MEMBER.test(member)) throw invalidArgument(`The member ${member} is of an unknown type. Please set a valid type prefix for the member.`)
-      set.add(member)
-    }
-    members.set(binding.role, set)
+    const key = JSON.stringify([binding.role, binding.condition ?? null])
+    const entry = merged.get(key) ?? { binding, members: new Set<string>() }
+    for (const member of binding.members) entry.members.add(member)
+    merged.set(key, entry)
   }
-  return [...members]
-    .filter(([, set]) => set.size > 0)
-    .map(([role, set]) => ({ role, members: [...set].sort() }))
-    .sort((a, b) => (a.role < b.role ? -1 : 1))
+  return [...merged]
+    .filter(([, { members }]) => members.size > 0)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, { binding, members }]) => ({ role: binding.role, members: [...members].sort(), ...(binding.condition === undefined ? {} : { condition: binding.condition }) }))
 }

@@ -3,6 +3,8 @@ export interface Principal {
   readonly member: string
   /** The e-mail for users and service accounts, else the whole principal name. */
   readonly email: string
+  /** Further members that mean this caller too: the `principalSet://…` of a federated identity. */
+  readonly sets?: readonly string[]
 }
 
 export function userPrincipal(email: string): Principal {

@@ -8,7 +8,11 @@ import type { Principal } from './principal.ts'
 
 export const tokenMigrations: Migrations = {
   namespace: 'kernel.tokens',
-  steps: ['CREATE TABLE tokens (sha256 TEXT PRIMARY KEY, member TEXT NOT NULL, email TEXT NOT NULL, scopes TEXT NOT NULL, expires_at INTEGER NOT NULL) STRICT'],
+  steps: [
+    'CREATE TABLE tokens (sha256 TEXT PRIMARY KEY, member TEXT NOT NULL, email TEXT NOT NULL, scopes TEXT NOT NULL, expires_at INTEGER NOT NULL) STRICT',
+    // A JSON list: the sets that a federated identity belongs to.
+    "ALTER TABLE tokens ADD COLUMN sets TEXT NOT NULL DEFAULT '[]'",
+  ],
 }
 
 export interface MintedToken {
@@ -54,17 +58,19 @@ export function createTokens(
       const now = nowMs()
       const expiresAtMs = now + lifetimeSeconds * 1000
       const scopes = options.scopes ?? ['https://www.googleapis.com/auth/cloud-platform']
-      database.run('INSERT INTO tokens VALUES (?, ?, ?, ?, ?)', sha256Hex(accessToken), principal.member, principal.email, scopes.join(' '), expiresAtMs)
+      const sets = JSON.stringify(principal.sets ?? [])
+      database.run('INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?)', sha256Hex(accessToken), principal.member, principal.email, scopes.join(' '), expiresAtMs, sets)
       return { accessToken, expiresInSeconds: promisedSeconds, expiresAtMs: now + promisedSeconds * 1000 }
     },
     verify(accessToken) {
       // The look-up is by hash, so its timing tells nothing about the secret.
-      const row = database.get<{ member: string; email: string; scopes: string; expires_at: number }>(
-        'SELECT member, email, scopes, expires_at FROM tokens WHERE sha256 = ?',
+      const row = database.get<{ member: string; email: string; scopes: string; expires_at: number; sets: string }>(
+        'SELECT member, email, scopes, expires_at, sets FROM tokens WHERE sha256 = ?',
         sha256Hex(accessToken),
       )
       if (row === undefined || row.expires_at <= nowMs()) return undefined
-      return { principal: { member: row.member, email: row.email }, scopes: row.scopes.split(' '), expiresAtMs: row.expires_at }
+      const sets = JSON.parse(row.sets) as readonly string[]
+      return { principal: { member: row.member, email: row.email, ...(sets.length === 0 ? {} : { sets }) }, scopes: row.scopes.split(' '), expiresAtMs: row.expires_at }
     },
     revoke(member) {
       database.run('DELETE FROM tokens WHERE member = ?', member)

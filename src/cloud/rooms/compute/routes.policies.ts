@@ -33,7 +33,7 @@ export function policyRoutes(
       handler(request) {
         const { policy, bindings, etag } = request.body
         const wanted = (policy?.bindings ?? bindings ?? []).map(toBinding)
-        return kernel.policies.set(resource(request), { bindings: wanted, etag: policy?.etag ?? etag ?? undefined })
+        return kernel.policies.set(resource(request), { bindings: wanted, etag: policy?.etag ?? etag ?? undefined, version: policy?.version ?? undefined })
       },
     },
     {
