@@ -38,6 +38,8 @@ export interface VmSpec {
   readonly forwards: readonly PortForward[]
   /** Unix socket on which a `MetadataServer` answers for this VM; undefined: no metadata address in the guest. */
   readonly metadataSocket?: string
+  /** Unix socket that takes TLS connections for Google's hosts; the guest reaches it at the metadata address, port 443. Needs `metadataSocket`. */
+  readonly googleSocket?: string
   /** False: the guest reaches nothing but its forwards' peers and the metadata server. */
   readonly outbound: boolean
   /** The machine ends at once when the process that started it dies, however it dies. For machines that nobody adopts: boot tests. */

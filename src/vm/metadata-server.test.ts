@@ -174,6 +174,34 @@ describe('values and directories', () => {
   })
 })
 
+describe('directories that Google does not have', () => {
+  test('answer at their own path, and are in no listing and in no recursive answer above them', async () => {
+    const own = await serveMetadata(join(folder, 'own.sock'), {
+      ...source,
+      ownDirectories: async () => ({ kiln: { hosts: '169.254.169.254 a.googleapis.com\n', trust: 'PEM\n' } }),
+    })
+    const kept = server
+    server = own
+    try {
+      expect(await textOf('kiln/')).toBe('hosts\ntrust\n')
+      expect(await textOf('kiln/hosts')).toBe('169.254.169.254 a.googleapis.com\n')
+      expect(JSON.parse(await textOf('kiln/?recursive=true'))).toEqual({ hosts: '169.254.169.254 a.googleapis.com\n', trust: 'PEM\n' })
+      expect((await ask('/computeMetadata/v1/kiln/hosts', { headers: {} })).status).toBe(403)
+      expect((await ask('/computeMetadata/v1/kiln/hosts?wait_for_change=true&timeout_sec=0')).body).toContain('googleapis')
+      expect(await textOf('')).toBe('instance/\nproject/\n')
+      expect(JSON.parse(await textOf('?recursive=true&alt=json'))).toEqual(tree)
+    } finally {
+      server = kept
+      await own.close()
+    }
+  })
+
+  test('are absent where there are none', async () => {
+    expect((await ask('/computeMetadata/v1/kiln/hosts')).status).toBe(404)
+    expect((await ask('/computeMetadata/v1/kiln/')).status).toBe(404)
+  })
+})
+
 describe('tokens', () => {
   test('access tokens, with and without scopes', async () => {
     expect(JSON.parse(await textOf('instance/service-accounts/default/token'))).toEqual({ access_token: 'ya29.all', expires_in: 3599, token_type: 'Bearer' })

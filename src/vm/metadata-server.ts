@@ -171,12 +171,17 @@ async function putGuestAttribute(request: IncomingMessage, segments: readonly st
 }
 
 async function read(request: IncomingMessage, url: URL, segments: readonly string[], source: MetadataSource, peer: Peer): Promise<Reply> {
-  const first = metadataRoot(await source.tree())
-  const node = findNode(first, segments)
+  const node = findNode(await rootFor(segments, source), segments)
   if (node === undefined) throw new Refusal(notFound())
   if (node.type === 'directory' && !url.pathname.endsWith('/')) return redirect(request, url)
   const shown = isOn(url, 'wait_for_change') ? await waitForChange(node, url, segments, source, peer) : node
   return render(shown, url)
+}
+
+/** The root of the tree that holds this path. */
+async function rootFor(segments: readonly string[], source: MetadataSource): Promise<MetadataNode> {
+  const own = (await source.ownDirectories?.()) ?? {}
+  return metadataRoot(Object.hasOwn(own, segments[0] ?? '') ? own : await source.tree())
 }
 
 /**
@@ -202,7 +207,7 @@ async function waitForChange(now: MetadataNode, url: URL, segments: readonly str
     try {
       const etag = await source.etag()
       if (etag !== treeEtag) {
-        const found = findNode(metadataRoot(await source.tree()), segments)
+        const found = findNode(await rootFor(segments, source), segments)
         if (found === undefined) throw new Refusal(notFound())
         node = found
         treeEtag = etag

@@ -15,6 +15,11 @@ export interface AccessToken {
 export interface MetadataSource {
   /** The current tree: `{ instance: {...}, project: {...} }`, without tokens. */
   tree(): Promise<MetadataTree>
+  /**
+   * Directories that Google does not have, each reachable by its own path alone: listings and `?recursive=true` of the root stay as Google's,
+   * so that no client meets a key that it does not know. Default: none.
+   */
+  ownDirectories?(): Promise<MetadataTree>
   /** Changes whenever `tree` does. The ETag that a guest sees is made from the part that it asked for, as on Google; this one saves making the tree again. */
   etag(): Promise<string>
   /** Resolves when the tree may have changed since the call, or when the signal aborts. */

@@ -50,7 +50,11 @@ export async function serveCloud(options: { readonly home: KilnHome; readonly po
     let port = 0
     let front: Front | undefined
     kernel = await openKernel({ home, log, rootUrl: () => `http://127.0.0.1:${port}` })
-    const rooms = createRooms({ driver: createQemuDriver({ home }), ownerRefreshToken: owner.refresh_token })
+    const rooms = createRooms({
+      driver: createQemuDriver({ home }),
+      ownerRefreshToken: owner.refresh_token,
+      guests: { socket: daemonPaths(home).guestSocket, authority: authority.certificate },
+    })
     const server = await createServer({
       kernel,
       rooms,

@@ -11,6 +11,7 @@ import { createOauth2Room } from '../../cloud/rooms/oauth2/index.ts'
 import { createSecretManagerRoom } from '../../cloud/rooms/secretmanager/index.ts'
 import { createServiceUsageRoom } from '../../cloud/rooms/serviceusage/index.ts'
 import { createStorageRoom } from '../../cloud/rooms/storage/index.ts'
+import { guestHosts } from './guest-hosts.ts'
 import type { VmDriver } from '../../vm/driver.ts'
 import { serveMetadata } from '../../vm/metadata-server.ts'
 
@@ -18,11 +19,13 @@ export interface RoomParts {
   readonly driver: VmDriver
   /** The refresh token of the owner's credentials. */
   readonly ownerRefreshToken: string
+  /** The way in of VMs. */
+  readonly guests: { readonly socket: string; readonly authority: string }
 }
 
 /** Makes all rooms, in the order in which they start. */
 export function createRooms(parts: RoomParts): readonly Room[] {
-  return [
+  const rooms: readonly Room[] = [
     createCloudResourceManagerRoom(),
     createCloudBillingRoom(),
     createServiceUsageRoom(),
@@ -33,6 +36,7 @@ export function createRooms(parts: RoomParts): readonly Room[] {
     createStorageRoom(),
     createSecretManagerRoom(),
     createDnsRoom(),
-    createComputeRoom({ driver: parts.driver, serveMetadata }),
+    createComputeRoom({ driver: parts.driver, serveMetadata, guestAccess: { ...parts.guests, hosts: () => guestHosts(rooms) } }),
   ]
+  return rooms
 }

@@ -134,6 +134,17 @@ describe('networks', () => {
     expect(metadataOption('/tmp/a b,c:d/m.sock', '/usr/bin/socat')).toContain(String.raw`cmd:/usr/bin/socat - 'UNIX-CONNECT:/tmp/a b\,,c\:d/m.sock'`)
   })
 
+  test('the hosts of Google are port 443 of the metadata address', () => {
+    const option = metadataOption('/run/kiln/m.sock', '/usr/bin/socat', '/run/kiln/google.sock')
+    expect(option).toContain(
+      'guestfwd=tcp:169.254.169.254:80-cmd:/usr/bin/socat - UNIX-CONNECT:/run/kiln/m.sock,guestfwd=tcp:169.254.169.254:443-cmd:/usr/bin/socat - UNIX-CONNECT:/run/kiln/google.sock',
+    )
+    expect(qemuArguments({ ...spec, googleSocket: '/run/kiln/google.sock' }, 'tcg', files).join(' ')).toContain(
+      '169.254.169.254:443-cmd:/usr/bin/socat - UNIX-CONNECT:/run/kiln/google.sock',
+    )
+    expect(metadataOption('/run/kiln/m.sock', '/usr/bin/socat')).not.toContain(':443')
+  })
+
   test('the second card has an address of its own, and giving it twice changes back', () => {
     expect(metadataMac('42:01:0a:80:00:07')).toBe('42:81:0a:80:00:07')
     expect(metadataMac(metadataMac('42:01:0a:80:00:07'))).toBe('42:01:0a:80:00:07')

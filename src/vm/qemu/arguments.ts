@@ -114,5 +114,11 @@ function diskArguments(disks: readonly VmDisk[]): string[] {
 function networkArguments(spec: VmSpec, files: QemuFiles): string[] {
   const parts = ['-netdev', subnetOption(spec), '-device', `virtio-net-pci,netdev=${subnetNetdev},mac=${spec.macAddress},romfile=`]
   if (spec.metadataSocket === undefined) return parts
-  return [...parts, '-netdev', metadataOption(spec.metadataSocket, files.socat), '-device', `virtio-net-pci,netdev=${metadataNetdev},mac=${metadataMac(spec.macAddress)},romfile=`]
+  return [
+    ...parts,
+    '-netdev',
+    metadataOption(spec.metadataSocket, files.socat, spec.googleSocket),
+    '-device',
+    `virtio-net-pci,netdev=${metadataNetdev},mac=${metadataMac(spec.macAddress)},romfile=`,
+  ]
 }

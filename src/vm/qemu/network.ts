@@ -72,11 +72,11 @@ export function subnetOption(spec: VmSpec): string {
   ].join(',')
 }
 
-/** The value of `-netdev` for card 2. socat joins each guest connection with the metadata server's unix socket. */
-export function metadataOption(socketPath: string, socat: string): string {
-  // QEMU splits the command at blanks itself (g_shell_parse_argv), so the path is quoted for that, then for socat's own address syntax.
-  const address = `UNIX-CONNECT:${socketPath.replaceAll(/[\\:,!"'{}()[\]]/g, String.raw`\$&`)}`
-  const command = `${shellWord(socat)} - ${shellWord(address)}`
+/**
+ * The value of `-netdev` for card 2. socat joins each guest connection with a unix socket: port 80 with the metadata server's, port 443,
+ * when there is one, with the socket that speaks TLS for Google's hosts.
+ */
+export function metadataOption(socketPath: string, socat: string, googleSocket?: string): string {
   return [
     `user,id=${metadataNetdev}`,
     'ipv6=off',
@@ -85,8 +85,15 @@ export function metadataOption(socketPath: string, socat: string): string {
     'dns=169.254.169.2',
     'dhcpstart=169.254.169.10',
     'restrict=on',
-    `guestfwd=tcp:169.254.169.254:80-cmd:${escapeOption(command)}`,
+    guestForward(80, socketPath, socat),
+    ...(googleSocket === undefined ? [] : [guestForward(443, googleSocket, socat)]),
   ].join(',')
+}
+
+function guestForward(port: number, socketPath: string, socat: string): string {
+  // QEMU splits the command at blanks itself (g_shell_parse_argv), so the path is quoted for that, then for socat's own address syntax.
+  const address = `UNIX-CONNECT:${socketPath.replaceAll(/[\\:,!"'{}()[\]]/g, String.raw`\$&`)}`
+  return `guestfwd=tcp:169.254.169.254:${port}-cmd:${escapeOption(`${shellWord(socat)} - ${shellWord(address)}`)}`
 }
 
 /** Card 2's address: card 1's with one bit of its second byte turned, so it is stable and differs from every card 1. */

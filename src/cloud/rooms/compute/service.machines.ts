@@ -104,6 +104,7 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
       macAddress: hidden.mac,
       forwards: await forwardsOf(instance),
       metadataSocket: socketOf(instance.id),
+      ...(deps.guestAccess === undefined ? {} : { googleSocket: deps.guestAccess.socket }),
       // Without an external address a machine on Google has no way out either (without Cloud NAT).
       outbound: hidden.externalAddress !== undefined,
       hostname: instance.name,

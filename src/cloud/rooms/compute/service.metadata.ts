@@ -9,7 +9,7 @@ import type { ServiceAccountInfo } from '../../kernel/ports.ts'
 import { serviceAccountPrincipal } from '../../kernel/principal.ts'
 import type { MintedToken } from '../../kernel/tokens.ts'
 import { lastSegment, linkTail } from './links.ts'
-import type { Compute } from './service.ts'
+import type { Compute, GuestAccess } from './service.ts'
 import type { Disk } from './service.disks.ts'
 import type { Instance } from './service.instances.ts'
 import type { Projects } from './service.projects.ts'
@@ -21,6 +21,8 @@ export interface MetadataSources {
   notify(instanceId: string): void
 }
 
+/** Where a machine finds the metadata server, and Google's hosts beside it. */
+const METADATA_ADDRESS = '169.254.169.254'
 /** Together, the guest attributes of one machine. */
 const MAX_GUEST_ATTRIBUTES_BYTES = 256 * 1024
 /** A token is handed out again while it lives at least this much longer, as the real server does. */
@@ -58,6 +60,7 @@ export function createMetadataSources(compute: Compute, projects: Projects): Met
     notify: (instanceId) => void changes.emit(instanceId),
     sourceFor: (instanceId) => ({
       tree: async () => tree(instanceId),
+      ownDirectories: async () => ownDirectories(compute.deps.guestAccess),
       etag: async () => sha256Hex(canonicalJson(tree(instanceId))).slice(0, 16),
       changed: (signal) =>
         new Promise<void>((resolve) => {
@@ -127,6 +130,13 @@ export function createMetadataSources(compute: Compute, projects: Projects): Met
       },
     }),
   }
+}
+
+/** Below kiln/: lines for a hosts file, and the authority to trust. Images of the baker apply them when they find them (kiln-names.service). */
+function ownDirectories(access: GuestAccess | undefined): MetadataTree {
+  if (access === undefined) return {}
+  const lines = access.hosts().map((host) => `${METADATA_ADDRESS} ${host}\n`)
+  return { kiln: { hosts: lines.join(''), trust: access.authority } }
 }
 
 function instanceTree(instance: Instance, projectNumber: string, bootDisk: Disk | undefined): MetadataValue {

@@ -15,6 +15,16 @@ import { zones, regions } from './data/regions.ts'
 import { createComputeStore } from './store.ts'
 import type { ComputeStore, Key, Resource } from './store.ts'
 
+/** How machines reach the hosts of Google that this cloud serves. */
+export interface GuestAccess {
+  /** Unix socket that takes TLS connections for these hosts; the same one after a restart of the daemon. */
+  readonly socket: string
+  /** Every host name that leads there. */
+  readonly hosts: () => readonly string[]
+  /** PEM of the authority that signs the certificates shown there. */
+  readonly authority: string
+}
+
 export interface ComputeDeps {
   readonly driver: VmDriver
   /** Listens on a Unix socket for one VM. */
@@ -23,6 +33,8 @@ export interface ComputeDeps {
   readonly availableMemoryMib?: () => Promise<number>
   /** Virtual CPUs that one machine may have. Default: those of the host. */
   readonly hostCpus?: number
+  /** Default: machines reach none of this cloud's hosts. */
+  readonly guestAccess?: GuestAccess
 }
 
 /** Who asks for a change, as the routes know it. */
@@ -46,7 +58,7 @@ export interface Change {
 export interface Compute {
   readonly kernel: Kernel
   readonly store: ComputeStore
-  readonly deps: Required<ComputeDeps>
+  readonly deps: Required<Omit<ComputeDeps, 'guestAccess'>> & Pick<ComputeDeps, 'guestAccess'>
   readonly folders: { readonly images: string; readonly disks: string; readonly vms: string }
   /** An active project. @throws ApiError 404 */
   project(idOrNumber: string): Project
