@@ -23,6 +23,7 @@ export const openMethods: Readonly<Record<string, string>> = {
   'compute.disks.testIamPermissions': ASKS,
   'compute.images.testIamPermissions': ASKS,
   'compute.instances.testIamPermissions': ASKS,
+  'compute.snapshots.testIamPermissions': ASKS,
   'iam.projects.serviceAccounts.testIamPermissions': ASKS,
   'iam.roles.get': ROLES,
   'iam.roles.list': ROLES,

@@ -9,35 +9,45 @@ const policyVerbs = ['getIamPolicy', 'setIamPolicy'] as const
 
 const catalogRead = [
   ...all('projects', ['get']),
-  ...['zones', 'regions', 'machineTypes', 'diskTypes', 'routes'].flatMap((service) => all(service, ['get', 'list'])),
+  ...['zones', 'regions', 'machineTypes', 'diskTypes', 'acceleratorTypes', 'routes'].flatMap((service) => all(service, ['get', 'list'])),
   ...['globalOperations', 'zoneOperations', 'regionOperations'].flatMap((service) => all(service, ['get', 'list'])),
 ]
 const operationsDelete = ['compute.globalOperations.delete', 'compute.zoneOperations.delete', 'compute.regionOperations.delete']
 const imagesRead = all('images', ['get', 'getFromFamily', 'list'])
 const imagesUse = all('images', ['useReadOnly'])
 const imagesWrite = all('images', ['create', 'delete', 'deprecate', 'setLabels', 'update'])
-const disksRead = all('disks', ['get', 'list'])
-const disksWrite = all('disks', ['create', 'delete', 'resize', 'setLabels', 'update', 'use', 'useReadOnly'])
+const disksRead = [...all('disks', ['get', 'list']), ...all('snapshots', ['get', 'list'])]
+const disksWrite = [
+  ...all('disks', ['create', 'createSnapshot', 'delete', 'resize', 'setLabels', 'update', 'use', 'useReadOnly']),
+  ...all('snapshots', ['create', 'delete', 'setLabels', 'useReadOnly']),
+]
 const instancesRead = all('instances', ['get', 'list', 'getSerialPortOutput', 'getGuestAttributes'])
 const instancesWrite = all('instances', [
+  'addAccessConfig',
   'attachDisk',
   'create',
   'delete',
+  'deleteAccessConfig',
   'detachDisk',
   'reset',
   'setDeletionProtection',
+  'setDiskAutoDelete',
   'setLabels',
   'setMachineType',
   'setMetadata',
+  'setMinCpuPlatform',
   'setScheduling',
   'setServiceAccount',
   'setTags',
   'start',
   'stop',
   'update',
+  'updateDisplayDevice',
+  'updateNetworkInterface',
+  'updateShieldedInstanceConfig',
   'use',
 ])
-const networksRead = ['networks', 'subnetworks', 'firewalls', 'addresses', 'globalAddresses'].flatMap((service) => all(service, ['get', 'list']))
+const networksRead = ['networks', 'subnetworks', 'firewalls', 'addresses', 'globalAddresses', 'routers'].flatMap((service) => all(service, ['get', 'list']))
 const networksUse = [
   ...all('networks', ['use', 'useExternalIp']),
   ...all('subnetworks', ['use', 'useExternalIp']),
@@ -46,13 +56,14 @@ const networksUse = [
 ]
 const networksWrite = [
   ...all('networks', ['create', 'delete', 'update', 'updatePolicy']),
-  ...all('subnetworks', ['create', 'delete', 'update']),
+  ...all('subnetworks', ['create', 'delete', 'expandIpCidrRange', 'setPrivateIpGoogleAccess', 'update']),
   ...all('addresses', ['create', 'delete', 'setLabels']),
   ...all('globalAddresses', ['create', 'delete', 'setLabels']),
+  ...all('routers', ['create', 'delete', 'update', 'use']),
 ]
 const firewallsWrite = all('firewalls', ['create', 'delete', 'update'])
-const policies = ['images', 'disks', 'instances'].flatMap((service) => all(service, policyVerbs))
-const policiesRead = ['images', 'disks', 'instances'].flatMap((service) => all(service, ['getIamPolicy']))
+const policies = ['images', 'disks', 'snapshots', 'instances'].flatMap((service) => all(service, policyVerbs))
+const policiesRead = ['images', 'disks', 'snapshots', 'instances'].flatMap((service) => all(service, ['getIamPolicy']))
 const read = [...catalogRead, ...imagesRead, ...disksRead, ...instancesRead, ...networksRead]
 const projectRead = ['resourcemanager.projects.get', 'serviceusage.services.get', 'serviceusage.services.list']
 const everything = [
@@ -154,7 +165,7 @@ export const computeRoles: readonly RoleDefinition[] = [
       ...imagesWrite,
       ...disksRead,
       ...disksWrite,
-      ...['images', 'disks'].flatMap((service) => all(service, policyVerbs)),
+      ...['images', 'disks', 'snapshots'].flatMap((service) => all(service, policyVerbs)),
       ...projectRead,
     ],
   },

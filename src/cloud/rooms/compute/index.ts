@@ -2,7 +2,7 @@
 import type { Room } from '../../kernel/room.ts'
 import { computeRoutes } from './routes.ts'
 import { createCompute } from './service.ts'
-import type { ComputeDeps } from './service.ts'
+import type { Compute, ComputeDeps } from './service.ts'
 import { createAddresses } from './service.addresses.ts'
 import { createDisks } from './service.disks.ts'
 import { createFiles } from './service.files.ts'
@@ -10,20 +10,25 @@ import { createFirewalls } from './service.firewalls.ts'
 import { createImages } from './service.images.ts'
 import { createInstanceChanges } from './service.instance-changes.ts'
 import { createInstancePlans } from './service.instance-plan.ts'
+import { createInstanceSettings } from './service.instance-settings.ts'
 import { createInstances } from './service.instances.ts'
 import { createMachines } from './service.machines.ts'
 import type { Machines } from './service.machines.ts'
 import { createMetadataSources } from './service.metadata.ts'
 import { createNetworks } from './service.networks.ts'
 import { createProjects } from './service.projects.ts'
+import { createRouters } from './service.routers.ts'
+import { createSnapshots } from './service.snapshots.ts'
+import { seedPublicImages } from './service.public-images.ts'
 import type { Files } from './service.files.ts'
 import type { Addresses } from './service.addresses.ts'
 import { computeMigrations } from './store.ts'
 
 export type { ComputeDeps } from './service.ts'
+export type { PublicImages } from './service.public-images.ts'
 
 export function createComputeRoom(deps: ComputeDeps): Room {
-  let running: { readonly files: Files; readonly machines: Machines; readonly addresses: Addresses } | undefined
+  let running: { readonly compute: Compute; readonly files: Files; readonly machines: Machines; readonly addresses: Addresses } | undefined
   return {
     id: 'compute',
     service: 'compute.googleapis.com',
@@ -42,10 +47,11 @@ export function createComputeRoom(deps: ComputeDeps): Room {
       })
       const sources = createMetadataSources(compute, projects)
       const machines = createMachines(compute, files, sources)
-      const images = createImages(compute, files)
-      const disks = createDisks(compute, files, images)
-      const plans = createInstancePlans(compute, { images, disks, networks, addresses })
-      running = { files, machines, addresses }
+      const snapshots = createSnapshots(compute, files)
+      const images = createImages(compute, files, snapshots)
+      const disks = createDisks(compute, files, images, snapshots)
+      const plans = createInstancePlans(compute, { images, snapshots, disks, networks, addresses })
+      running = { compute, files, machines, addresses }
       return computeRoutes({
         compute,
         projects,
@@ -53,12 +59,16 @@ export function createComputeRoom(deps: ComputeDeps): Room {
         firewalls: createFirewalls(compute, machines.refreshForwards),
         addresses,
         images,
+        snapshots,
+        routers: createRouters(compute),
         disks,
         instances: createInstances(compute, { disks, addresses, machines, plans }),
+        settings: createInstanceSettings(compute, { addresses, machines, sources }),
         changes: createInstanceChanges(compute, { disks, machines, plans, sources }),
       })
     },
     async start() {
+      if (running !== undefined) seedPublicImages(running.compute)
       await running?.addresses.probe()
       await running?.files.sweep()
       await running?.machines.adopt()

@@ -1,7 +1,6 @@
 /** Images. https://cloud.google.com/compute/docs/reference/rest/v1/images */
 import type { AnyRoute, RouteRequest } from '../../kernel/room.ts'
 import { publicImageProjects } from './data/public-images.ts'
-import { publicImageNotFound } from './errors.ts'
 import { resourcePath } from './links.ts'
 import { GLOBAL, listQuery } from './routes.kit.ts'
 import type { RouteKit } from './routes.kit.ts'
@@ -36,7 +35,9 @@ export function imageRoutes(kit: RouteKit): readonly AnyRoute[] {
       permission: 'compute.images.list',
       isOpen,
       handler: (request) =>
-        isOpen(request) ? toList('imageList', `projects/${project(request)}/global/images`, [], listQuery(request)) : kit.list(request, 'imageList', 'images', 'global'),
+        isOpen(request)
+          ? toList('imageList', `projects/${project(request)}/global/images`, images.publicRecords(project(request)), listQuery(request))
+          : kit.list(request, 'imageList', 'images', 'global'),
     },
     {
       id: 'compute.images.get',
@@ -46,8 +47,7 @@ export function imageRoutes(kit: RouteKit): readonly AnyRoute[] {
       target,
       isOpen,
       handler(request) {
-        if (isOpen(request)) throw publicImageNotFound(project(request), name(request))
-        return images.get(projectId(request), name(request)).record
+        return images.get(isOpen(request) ? project(request) : projectId(request), name(request)).record
       },
     },
     {
@@ -58,8 +58,7 @@ export function imageRoutes(kit: RouteKit): readonly AnyRoute[] {
       isOpen,
       handler(request) {
         const family = request.params['family'] ?? ''
-        if (isOpen(request)) throw publicImageNotFound(project(request), `family/${family}`)
-        return images.fromFamily(projectId(request), family).record
+        return images.fromFamily(isOpen(request) ? project(request) : projectId(request), family).record
       },
     },
     {

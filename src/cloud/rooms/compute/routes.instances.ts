@@ -8,7 +8,20 @@ import { resourcePath } from './links.ts'
 import { policyRoutes } from './routes.policies.ts'
 import { PROJECT, scopeOf, ZONE } from './routes.kit.ts'
 import type { RouteKit } from './routes.kit.ts'
-import { AttachedDiskBody, InstanceBody, LabelsBody, MetadataBody, ServiceAccountBody, SetMachineTypeBody, TagsBody } from './schema.ts'
+import {
+  AccessConfigBody,
+  AttachedDiskBody,
+  DisplayDeviceBody,
+  InstanceBody,
+  LabelsBody,
+  MetadataBody,
+  MinCpuPlatformBody,
+  SchedulingBody,
+  ServiceAccountBody,
+  SetMachineTypeBody,
+  ShieldedBody,
+  TagsBody,
+} from './schema.ts'
 import type { Caller } from './service.ts'
 import type { Instance } from './service.instances.ts'
 
@@ -16,7 +29,7 @@ const INSTANCES = `${ZONE}/instances`
 const INSTANCE = `${INSTANCES}/:instance`
 
 export function instanceRoutes(kit: RouteKit): readonly AnyRoute[] {
-  const { instances, changes, caller, projectId, answer } = kit
+  const { instances, changes, settings, caller, projectId, answer } = kit
   const target = kit.on('instances', 'instance')
 
   function find(request: RouteRequest): Instance {
@@ -29,10 +42,11 @@ export function instanceRoutes(kit: RouteKit): readonly AnyRoute[] {
     permission: string,
     body: ZodType<Body> | undefined,
     work: (by: Caller, instance: Instance, body: Body, request: RouteRequest) => Operation,
+    method: 'POST' | 'PATCH' = 'POST',
   ): AnyRoute {
     return {
       id: `compute.instances.${name}`,
-      method: 'POST',
+      method,
       path: `${INSTANCE}/${name}`,
       permission: `compute.instances.${permission}`,
       target,
@@ -82,10 +96,30 @@ export function instanceRoutes(kit: RouteKit): readonly AnyRoute[] {
     verb('setServiceAccount', 'setServiceAccount', ServiceAccountBody, (by, instance, body) => changes.setServiceAccount(by, instance, body)),
     verb('setMachineType', 'setMachineType', SetMachineTypeBody, (by, instance, body) => changes.setMachineType(by, instance, body.machineType)),
     verb('setDeletionProtection', 'setDeletionProtection', undefined, (by, instance, _body, request) =>
-      changes.setDeletionProtection(by, instance, request.query['deletionProtection'] !== 'false'),
+      changes.setDeletionProtection(by, instance, request.query['deletionProtection']?.toLowerCase() !== 'false'),
     ),
     verb('attachDisk', 'attachDisk', AttachedDiskBody, (by, instance, body) => changes.attachDisk(by, instance, body)),
     verb('detachDisk', 'detachDisk', undefined, (by, instance, _body, request) => changes.detachDisk(by, instance, request.query['deviceName'] ?? '')),
+    {
+      id: 'compute.instances.update',
+      method: 'PUT',
+      path: INSTANCE,
+      permission: 'compute.instances.update',
+      target,
+      body: InstanceBody,
+      handler: (request) => answer(settings.update(caller(request), find(request), request.body)),
+    },
+    verb('setScheduling', 'setScheduling', SchedulingBody, (by, instance, body) => settings.setScheduling(by, instance, body)),
+    verb('setMinCpuPlatform', 'setMinCpuPlatform', MinCpuPlatformBody, (by, instance, body) => settings.setMinCpuPlatform(by, instance, body.minCpuPlatform ?? '')),
+    verb('updateShieldedInstanceConfig', 'updateShieldedInstanceConfig', ShieldedBody, (by, instance, body) => settings.updateShieldedInstanceConfig(by, instance, body), 'PATCH'),
+    verb('updateDisplayDevice', 'updateDisplayDevice', DisplayDeviceBody, (by, instance, body) => settings.updateDisplayDevice(by, instance, body.enableDisplay === true), 'PATCH'),
+    verb('setDiskAutoDelete', 'setDiskAutoDelete', undefined, (by, instance, _body, { query }) =>
+      settings.setDiskAutoDelete(by, instance, query['deviceName'] ?? '', query['autoDelete']?.toLowerCase() === 'true'),
+    ),
+    verb('addAccessConfig', 'addAccessConfig', AccessConfigBody, (by, instance, body, { query }) => settings.addAccessConfig(by, instance, query['networkInterface'] ?? '', body)),
+    verb('deleteAccessConfig', 'deleteAccessConfig', undefined, (by, instance, _body, { query }) =>
+      settings.deleteAccessConfig(by, instance, query['networkInterface'] ?? '', query['accessConfig'] ?? ''),
+    ),
     {
       id: 'compute.instances.getSerialPortOutput',
       method: 'GET',

@@ -8,9 +8,12 @@ import type { Disks } from './service.disks.ts'
 import type { Firewalls } from './service.firewalls.ts'
 import type { Images } from './service.images.ts'
 import type { InstanceChanges } from './service.instance-changes.ts'
+import type { InstanceSettings } from './service.instance-settings.ts'
 import type { Instances } from './service.instances.ts'
 import type { Networks } from './service.networks.ts'
 import type { Projects } from './service.projects.ts'
+import type { Routers } from './service.routers.ts'
+import type { Snapshots } from './service.snapshots.ts'
 import type { ListQuery } from './shapes.ts'
 
 export const PROJECT = '/compute/v1/projects/:project'
@@ -25,9 +28,12 @@ export interface Services {
   readonly firewalls: Firewalls
   readonly addresses: Addresses
   readonly images: Images
+  readonly snapshots: Snapshots
+  readonly routers: Routers
   readonly disks: Disks
   readonly instances: Instances
   readonly changes: InstanceChanges
+  readonly settings: InstanceSettings
 }
 
 export interface RouteKit extends Services {

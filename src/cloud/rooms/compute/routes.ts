@@ -9,6 +9,8 @@ import { listQuery, scopeOf } from './routes.kit.ts'
 import type { RouteKit, Services } from './routes.kit.ts'
 import { networkRoutes } from './routes.networks.ts'
 import { operationRoutes } from './routes.operations.ts'
+import { routerRoutes } from './routes.routers.ts'
+import { snapshotRoutes } from './routes.snapshots.ts'
 import { toAggregatedList, toComputeOperation, toList } from './shapes.ts'
 
 /** How long an answer waits for a quick change to end. */
@@ -46,6 +48,15 @@ export function computeRoutes(services: Services): readonly AnyRoute[] {
       return toAggregatedList(kind, `projects/${id}/aggregated/${collection}`, collection, store.list(collection, id), listQuery(request))
     },
   }
-  const routes = [...catalogRoutes(kit), ...operationRoutes(kit), ...networkRoutes(kit), ...imageRoutes(kit), ...diskRoutes(kit), ...instanceRoutes(kit)]
+  const routes = [
+    ...catalogRoutes(kit),
+    ...operationRoutes(kit),
+    ...networkRoutes(kit),
+    ...routerRoutes(kit),
+    ...imageRoutes(kit),
+    ...snapshotRoutes(kit),
+    ...diskRoutes(kit),
+    ...instanceRoutes(kit),
+  ]
   return [...routes.map((route) => ({ ...route, host: 'api' })), ...routes.map((route) => ({ ...route, host: 'www' }))]
 }

@@ -35,6 +35,9 @@ export const DiskBody = z.looseObject({
 })
 export type DiskBody = z.infer<typeof DiskBody>
 
+export const SnapshotBody = z.looseObject({ name: text, description: text, labels, sourceDisk: text, storageLocations: z.array(z.string()).nullish() })
+export type SnapshotBody = z.infer<typeof SnapshotBody>
+
 export const ResizeBody = z.looseObject({ sizeGb: int64 })
 
 export const ImageBody = z.looseObject({
@@ -43,7 +46,7 @@ export const ImageBody = z.looseObject({
   family: text,
   labels,
   licenses: z.array(z.string()).nullish(),
-  rawDisk: z.looseObject({ source: text, containerType: text }).nullish(),
+  rawDisk: z.looseObject({ source: text, containerType: text, sha1Checksum: text }).nullish(),
   sourceDisk: text,
   sourceImage: text,
   sourceSnapshot: text,
@@ -79,9 +82,25 @@ export const AttachedDiskBody = z.looseObject({
 })
 export type AttachedDiskBody = z.infer<typeof AttachedDiskBody>
 
-const AccessConfigBody = z.looseObject({ name: text, type: text, natIP: text, networkTier: text })
+export const AccessConfigBody = z.looseObject({ name: text, type: text, natIP: text, networkTier: text })
 
 export const ServiceAccountBody = z.looseObject({ email: text, scopes: z.array(z.string()).nullish() })
+
+export const SchedulingBody = z.looseObject({
+  automaticRestart: flag,
+  onHostMaintenance: text,
+  preemptible: flag,
+  provisioningModel: text,
+  instanceTerminationAction: text,
+})
+export type SchedulingBody = z.infer<typeof SchedulingBody>
+
+export const ShieldedBody = z.looseObject({ enableSecureBoot: flag, enableVtpm: flag, enableIntegrityMonitoring: flag })
+export type ShieldedBody = z.infer<typeof ShieldedBody>
+
+export const DisplayDeviceBody = z.looseObject({ enableDisplay: flag })
+
+export const MinCpuPlatformBody = z.looseObject({ minCpuPlatform: text })
 
 export const InstanceBody = z.looseObject({
   name: text,
@@ -96,8 +115,12 @@ export const InstanceBody = z.looseObject({
   labels,
   tags: TagsBody.nullish(),
   serviceAccounts: z.array(ServiceAccountBody).nullish(),
-  scheduling: z.looseObject({ automaticRestart: flag, onHostMaintenance: text, preemptible: flag, provisioningModel: text }).nullish(),
+  scheduling: SchedulingBody.nullish(),
   minCpuPlatform: text,
+  shieldedInstanceConfig: ShieldedBody.nullish(),
+  displayDevice: DisplayDeviceBody.nullish(),
+  fingerprint: text,
+  labelFingerprint: text,
 })
 export type InstanceBody = z.infer<typeof InstanceBody>
 
@@ -124,6 +147,28 @@ export const SubnetworkBody = z.looseObject({
   stackType: text,
 })
 export type SubnetworkBody = z.infer<typeof SubnetworkBody>
+
+const nat = z.looseObject({
+  name: z.string(),
+  natIpAllocateOption: text,
+  natIps: z.array(z.string()).nullish(),
+  sourceSubnetworkIpRangesToNat: text,
+  subnetworks: z.array(z.looseObject({ name: z.string(), sourceIpRangesToNat: z.array(z.string()).nullish() })).nullish(),
+  type: text,
+})
+export type NatBody = z.infer<typeof nat>
+
+export const RouterBody = z.looseObject({
+  name: text,
+  description: text,
+  network: text,
+  bgp: z.looseObject({ asn: z.number().nullish(), advertiseMode: text }).nullish(),
+  bgpPeers: z.array(z.unknown()).nullish(),
+  interfaces: z.array(z.unknown()).nullish(),
+  nats: z.array(nat).nullish(),
+  encryptedInterconnectRouter: flag,
+})
+export type RouterBody = z.infer<typeof RouterBody>
 
 const portRule = z.looseObject({ IPProtocol: z.string(), ports: z.array(z.string()).nullish() })
 

@@ -2,13 +2,15 @@
 import type { compute_v1 } from '@googleapis/compute/build/v1.js'
 import { invalidArgument } from '../../kernel/api-error.ts'
 import type { Operation } from '../../kernel/operations.ts'
-import { fingerprintMismatch, resourceInUse, resourceNotFound, toOperationFailure } from './errors.ts'
-import { lastSegment, linkTail, linkTo, resourcePath, selfLink } from './links.ts'
+import { fingerprintMismatch, resourceInUse, resourceNotFound, resourceNotReady, toOperationFailure } from './errors.ts'
+import { lastSegment, linkTail, linkTo, parseLink, resourcePath, selfLink } from './links.ts'
 import type { DiskBody, LabelsBody } from './schema.ts'
 import { requireLabels, requireName, requireZone } from './service.ts'
 import type { Caller, Compute } from './service.ts'
 import type { DiskHidden, Files } from './service.files.ts'
 import type { Image, Images } from './service.images.ts'
+import { runningUser } from './service.snapshots.ts'
+import type { Snapshot, Snapshots } from './service.snapshots.ts'
 import { fingerprint, head, sameFingerprint } from './shapes.ts'
 import { diskTypes } from './data/machine-types.ts'
 import type { Key, Resource } from './store.ts'
@@ -22,7 +24,10 @@ export interface NewDisk {
   readonly projectId: string
   readonly zone: string
   readonly name: string
-  readonly image?: Image
+  /** At most one of these three. */
+  readonly image?: Image | undefined
+  readonly snapshot?: Snapshot | undefined
+  readonly clone?: Disk | undefined
   readonly sizeGb?: string | null
   readonly type?: string | null
   readonly labels?: Readonly<Record<string, string>> | null
@@ -45,7 +50,7 @@ export interface Disks {
   destroy(diskId: string): Promise<void>
 }
 
-export function createDisks(compute: Compute, files: Files, images: Images): Disks {
+export function createDisks(compute: Compute, files: Files, images: Images, snapshots: Snapshots): Disks {
   const { store } = compute
 
   function get(projectId: string, zone: string, name: string): Disk {
@@ -58,14 +63,21 @@ export function createDisks(compute: Compute, files: Files, images: Images): Dis
     const type = lastSegment(disk.type ?? 'pd-standard')
     const typeData = diskTypes.get(type)
     if (typeData === undefined) throw resourceNotFound({ ...key, collection: 'diskTypes', name: type })
-    const imageGb = Number(disk.image?.record.diskSizeGb ?? 0)
+    const source = sourceOf(disk)
+    const imageGb = Number(source?.sizeGb ?? 0)
     const asked = disk.sizeGb === undefined || disk.sizeGb === null ? undefined : Number(disk.sizeGb)
     if (asked !== undefined && asked < Math.max(1, imageGb)) {
-      throw invalidArgument(`Invalid value for field 'resource.sizeGb': '${asked}'. Requested disk size cannot be smaller than the image size (${Math.max(1, imageGb)} GB)`)
+      throw invalidArgument(
+        `Invalid value for field 'resource.sizeGb': '${asked}'. Requested disk size cannot be smaller than the ${source?.what ?? 'smallest disk'} size (${Math.max(1, imageGb)} GB)`,
+      )
     }
     if (asked !== undefined && asked > 65_536) throw invalidArgument(`Invalid value for field 'resource.sizeGb': '${asked}'. Disk size must be at most 65536 GB.`)
-    const sizeGb = asked ?? (disk.image === undefined ? Number(typeData.defaultDiskSizeGb) : Math.max(MIN_DISK_GB, imageGb))
-    const made = compute.insert<Disk>({ ...key, record: {}, hidden: disk.image === undefined ? {} : { fileId: disk.image.hidden.fileId } })
+    const sizeGb = asked ?? (source === undefined ? Number(typeData.defaultDiskSizeGb) : Math.max(MIN_DISK_GB, imageGb))
+    const made = compute.insert<Disk>({
+      ...key,
+      record: {},
+      hidden: { ...(source?.fileId === undefined ? {} : { fileId: source.fileId }), ...(disk.clone === undefined ? {} : { cloneOf: disk.clone.id }) },
+    })
     const complete: Disk = {
       ...made,
       record: {
@@ -75,15 +87,7 @@ export function createDisks(compute: Compute, files: Files, images: Images): Dis
         zone: linkTo(`projects/${disk.projectId}/${key.scope}`),
         status: 'CREATING',
         type: selfLink({ ...key, collection: 'diskTypes', name: type }),
-        ...(disk.image === undefined
-          ? {}
-          : {
-              sourceImage: selfLink(disk.image),
-              sourceImageId: disk.image.id,
-              guestOsFeatures: disk.image.record.guestOsFeatures ?? [],
-              licenses: disk.image.record.licenses ?? [],
-              architecture: disk.image.record.architecture ?? 'X86_64',
-            }),
+        ...source?.record,
         labels,
         labelFingerprint: fingerprint(labels),
         physicalBlockSizeBytes: '4096',
@@ -93,12 +97,26 @@ export function createDisks(compute: Compute, files: Files, images: Images): Dis
     return complete
   }
 
+  function forCopy(caller: Caller, link: string, projectId: string, scope: string): Disk {
+    const reference = parseLink(link, { projectId, scope, collection: 'disks' })
+    caller.require('compute.disks.useReadOnly', { projectId: reference.projectId, resource: resourcePath(reference) })
+    const disk = compute.get<Disk>(reference)
+    if (disk.scope !== scope) throw invalidArgument(`Invalid value for field 'resource.sourceDisk': '${link}'. The source disk must be in the same zone.`)
+    const user = runningUser(compute, disk)
+    if (user !== undefined) throw resourceInUse(disk, user)
+    if (disk.record.status !== 'READY') throw resourceNotReady(disk, `its status is ${disk.record.status}`)
+    return disk
+  }
+
   async function materialize(diskId: string): Promise<void> {
     const disk = store.byId(diskId) as Disk | undefined
     if (disk === undefined) return
-    await files.ensureDisk(disk.id, Number(disk.record.sizeGb), disk.hidden.fileId)
+    const { cloneOf, ...hidden } = disk.hidden
+    const sizeGb = Number(disk.record.sizeGb)
+    if (cloneOf === undefined) await files.ensureDisk(disk.id, sizeGb, disk.hidden.fileId)
+    else await compute.exclusive(cloneOf, () => files.cloneDisk(disk.id, cloneOf, sizeGb))
     const current = store.byId(diskId) as Disk | undefined
-    if (current?.record.status === 'CREATING') store.update({ ...current, record: { ...current.record, status: 'READY' } })
+    if (current?.record.status === 'CREATING') store.update({ ...current, record: { ...current.record, status: 'READY' }, hidden })
   }
 
   async function destroy(diskId: string): Promise<void> {
@@ -136,13 +154,16 @@ export function createDisks(compute: Compute, files: Files, images: Images): Dis
 
   return {
     insert(caller, projectId, zone, body) {
-      if (body.sourceSnapshot || body.sourceDisk) throw invalidArgument('Disks from snapshots and disks are not supported by the pocket cloud: make an image of the disk first.')
+      if ([body.sourceImage, body.sourceSnapshot, body.sourceDisk].filter(Boolean).length > 1)
+        throw invalidArgument("Invalid value for field 'resource': a disk has at most one of sourceImage, sourceSnapshot and sourceDisk.")
       const image = body.sourceImage ? images.forUse(caller, body.sourceImage, projectId) : undefined
+      const snapshot = body.sourceSnapshot ? snapshots.forUse(caller, body.sourceSnapshot, projectId) : undefined
+      const clone = body.sourceDisk ? forCopy(caller, body.sourceDisk, projectId, `zones/${zone}`) : undefined
       const key: Key = { projectId, scope: `zones/${requireZone(projectId, zone)}`, collection: 'disks', name: requireName(body.name) }
       return compute.begin(
         caller,
         { type: 'disks.insert', key },
-        () => createRow({ projectId, zone, name: key.name, image, sizeGb: body.sizeGb, type: body.type, labels: body.labels, description: body.description }).id,
+        () => createRow({ projectId, zone, name: key.name, image, snapshot, clone, sizeGb: body.sizeGb, type: body.type, labels: body.labels, description: body.description }).id,
       )
     },
     get,
@@ -193,4 +214,37 @@ export function createDisks(compute: Compute, files: Files, images: Images): Dis
     },
     destroy,
   }
+}
+
+/** What a new disk begins with. */
+function sourceOf(
+  disk: NewDisk,
+): { readonly what: string; readonly sizeGb: string | null | undefined; readonly fileId: string | undefined; readonly record: compute_v1.Schema$Disk } | undefined {
+  const { image, snapshot, clone } = disk
+  if (image !== undefined)
+    return {
+      what: 'image',
+      sizeGb: image.record.diskSizeGb,
+      fileId: image.hidden.fileId,
+      record: { sourceImage: selfLink(image), sourceImageId: image.id, ...content(image.record) },
+    }
+  if (snapshot !== undefined)
+    return {
+      what: 'snapshot',
+      sizeGb: snapshot.record.diskSizeGb,
+      fileId: snapshot.hidden.fileId,
+      record: { sourceSnapshot: selfLink(snapshot), sourceSnapshotId: snapshot.id, ...content(snapshot.record) },
+    }
+  if (clone !== undefined)
+    return {
+      what: 'source disk',
+      sizeGb: clone.record.sizeGb,
+      fileId: clone.hidden.fileId,
+      record: { sourceDisk: selfLink(clone), sourceDiskId: clone.id, ...content(clone.record) },
+    }
+  return undefined
+}
+
+function content(record: compute_v1.Schema$Image | compute_v1.Schema$Disk): compute_v1.Schema$Disk {
+  return { guestOsFeatures: record.guestOsFeatures ?? [], licenses: record.licenses ?? [], architecture: record.architecture ?? 'X86_64' }
 }

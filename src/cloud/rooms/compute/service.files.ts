@@ -2,7 +2,8 @@
  * The files behind images and disks. `images/ID.raw` never changes once it has its name; `disks/ID.qcow2` is an overlay on one of them, or stands alone.
  * A raw file stays while an image row or a disk row names it, so deleting an image never pulls the ground from under a disk.
  */
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { GIB } from '../../../base/units.ts'
@@ -23,6 +24,8 @@ export interface ImageHidden {
 export interface DiskHidden {
   /** The raw file below the overlay. */
   readonly fileId?: string
+  /** The disk that this one is a copy of, while it is CREATING. */
+  readonly cloneOf?: string
 }
 
 export interface Files {
@@ -34,6 +37,8 @@ export interface Files {
   flatten(fileId: string, diskId: string, signal: AbortSignal): Promise<number>
   /** Makes a disk file unless it is there. */
   ensureDisk(diskId: string, sizeGb: number, fileId: string | undefined): Promise<void>
+  /** Makes a disk file as a copy of another disk's, which nobody writes, unless it is there. */
+  cloneDisk(diskId: string, sourceId: string, sizeGb: number): Promise<void>
   resizeDisk(diskId: string, sizeGb: number): Promise<void>
   removeDisk(diskId: string): Promise<void>
   /** Removes a raw file when no row names it any more. */
@@ -55,7 +60,9 @@ export function createFiles(compute: Compute): Files {
   }
 
   function isKept(fileId: string): boolean {
-    return [...compute.store.list('images'), ...compute.store.list('disks')].some((resource: Resource<object, { fileId?: string }>) => resource.hidden.fileId === fileId)
+    return [...compute.store.list('images'), ...compute.store.list('disks'), ...compute.store.list('snapshots')].some(
+      (resource: Resource<object, { fileId?: string }>) => resource.hidden.fileId === fileId,
+    )
   }
 
   /** Lets `make` write a temporary file, then gives it its name for good. */
@@ -73,6 +80,15 @@ export function createFiles(compute: Compute): Files {
       await rm(temporary, { force: true })
       throw error
     }
+  }
+
+  /** A public image has no bytes before somebody needs them. */
+  function ensurePublic(fileId: string): Promise<void> {
+    const { publicImages } = compute.deps
+    if (!publicImages.images.some((image) => image.fileId === fileId)) return Promise.resolve()
+    return compute.exclusive(`public image ${fileId}`, async () => {
+      if (!(await exists(imagePath(fileId)))) await publish(imagePath(fileId), (temporary) => publicImages.provide(fileId, temporary))
+    })
   }
 
   async function sweepFolder(folder: string, isWanted: (id: string) => boolean): Promise<void> {
@@ -94,11 +110,19 @@ export function createFiles(compute: Compute): Files {
     async ensureDisk(diskId, sizeGb, fileId) {
       const path = diskPath(diskId)
       if (await exists(path)) return
+      if (fileId !== undefined) await ensurePublic(fileId)
       // A relative backing path lets the whole data folder move.
       const backing = fileId === undefined ? [] : ['-b', join('..', basename(images), `${fileId}.raw`), '-F', 'raw']
       await publish(path, (temporary) =>
         run({ program: 'qemu-img', args: ['create', '-q', '-f', 'qcow2', ...backing, temporary, String(sizeGb * GIB)] }, { what: 'making the disk' }),
       )
+    },
+    async cloneDisk(diskId, sourceId, sizeGb) {
+      if (await exists(diskPath(diskId))) return
+      await publish(diskPath(diskId), async (temporary) => {
+        await copyFile(diskPath(sourceId), temporary, constants.COPYFILE_FICLONE)
+        await run({ program: 'qemu-img', args: ['resize', '-q', '-f', 'qcow2', temporary, String(sizeGb * GIB)] }, { what: 'copying the disk' })
+      })
     },
     async resizeDisk(diskId, sizeGb) {
       await run({ program: 'qemu-img', args: ['resize', '-q', '-f', 'qcow2', diskPath(diskId), String(sizeGb * GIB)] }, { what: 'resizing the disk' })

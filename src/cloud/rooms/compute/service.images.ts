@@ -1,4 +1,6 @@
 /** Images: import from a bucket, copies of disks and images, families, deprecation. https://cloud.google.com/compute/docs/reference/rest/v1/images */
+import { createHash } from 'node:crypto'
+import type { Readable } from 'node:stream'
 import type { compute_v1 } from '@googleapis/compute/build/v1.js'
 import { GIB } from '../../../base/units.ts'
 import { invalidArgument } from '../../kernel/api-error.ts'
@@ -6,23 +8,30 @@ import type { Operation, OperationContext } from '../../kernel/operations.ts'
 import type { ObjectInfo } from '../../kernel/ports.ts'
 import { publicImageProjects } from './data/public-images.ts'
 import { fingerprintMismatch, publicImageNotFound, resourceInUse, resourceNotFound, resourceNotReady, toOperationFailure } from './errors.ts'
-import { linkTail, parseLink, parseObjectUrl, resourcePath, selfLink } from './links.ts'
+import { parseLink, parseObjectUrl, resourcePath, selfLink } from './links.ts'
 import type { DeprecateBody, ImageBody, LabelsBody } from './schema.ts'
 import { requireLabels, requireName } from './service.ts'
 import type { Caller, Compute } from './service.ts'
 import type { DiskHidden, Files, ImageHidden } from './service.files.ts'
+import { runningUser } from './service.snapshots.ts'
+import type { Snapshots } from './service.snapshots.ts'
 import { fingerprint, head, sameFingerprint } from './shapes.ts'
 import type { Key, Resource } from './store.ts'
 
 export type Image = Resource<compute_v1.Schema$Image, ImageHidden>
 
-type Origin = { readonly from: 'object'; readonly object: ObjectInfo } | { readonly from: 'disk'; readonly diskId: string } | { readonly from: 'image'; readonly imageId: string }
+type Origin =
+  | { readonly from: 'object'; readonly object: ObjectInfo; readonly sha1?: string }
+  | { readonly from: 'disk'; readonly diskId: string }
+  | { readonly from: 'image'; readonly imageId: string }
 
 type ImportArgs = { readonly id: string } & Origin
 
 export interface Images {
   insert(caller: Caller, projectId: string, body: ImageBody): Operation
   get(projectId: string, name: string): Image
+  /** What a public project has. */
+  publicRecords(projectId: string): readonly compute_v1.Schema$Image[]
   /** The newest image of a family that is READY and not deprecated. @throws ApiError 404 */
   fromFamily(projectId: string, family: string): Image
   /** The image that a link names, families included, ready for use by this caller. @throws ApiError 400, 403, 404 */
@@ -33,14 +42,20 @@ export interface Images {
   patch(caller: Caller, projectId: string, name: string, body: ImageBody): Operation
 }
 
-export function createImages(compute: Compute, files: Files): Images {
+export function createImages(compute: Compute, files: Files, snapshots: Snapshots): Images {
   const { kernel, store } = compute
 
   function key(projectId: string, name: string): Key {
     return { projectId, scope: 'global', collection: 'images', name }
   }
 
+  /** Everybody may use the images of Google's public projects, unless a user made a project of that name. */
+  function isPublic(projectId: string): boolean {
+    return publicImageProjects.has(projectId) && kernel.projects.find(projectId) === undefined
+  }
+
   function get(projectId: string, name: string): Image {
+    if (isPublic(projectId) && store.get(key(projectId, name)) === undefined) throw publicImageNotFound(projectId, name)
     return compute.get<Image>(key(projectId, name))
   }
 
@@ -52,18 +67,18 @@ export function createImages(compute: Compute, files: Files): Images {
 
   function fromFamily(projectId: string, family: string): Image {
     const newest = newestOf(projectId, family)
-    if (newest === undefined) throw resourceNotFound(key(projectId, `family/${family}`))
+    if (newest === undefined) throw isPublic(projectId) ? publicImageNotFound(projectId, `family/${family}`) : resourceNotFound(key(projectId, `family/${family}`))
     return newest
   }
 
   function forUse(caller: Pick<Caller, 'require'>, link: string, projectId: string): Image {
     const reference = parseLink(link, { projectId, scope: 'global', collection: 'images' })
     const owner = kernel.projects.find(reference.projectId)?.projectId ?? reference.projectId
-    if (publicImageProjects.has(owner) && kernel.projects.find(owner) === undefined)
-      throw publicImageNotFound(owner, reference.isFamily ? `family/${reference.name}` : reference.name)
     const image = reference.isFamily ? newestOf(owner, reference.name) : (store.get(key(owner, reference.name)) as Image | undefined)
     // Whether it exists is told only to those who may use it.
-    caller.require('compute.images.useReadOnly', { projectId: owner, resource: resourcePath(image ?? { ...reference, projectId: owner }) })
+    if (isPublic(owner)) {
+      if (image === undefined) throw publicImageNotFound(owner, reference.isFamily ? `family/${reference.name}` : reference.name)
+    } else caller.require('compute.images.useReadOnly', { projectId: owner, resource: resourcePath(image ?? { ...reference, projectId: owner }) })
     if (image === undefined) throw resourceNotFound(key(owner, reference.isFamily ? `family/${reference.name}` : reference.name))
     const state = image.record.deprecated?.state
     if (state === 'OBSOLETE' || state === 'DELETED')
@@ -79,9 +94,8 @@ export function createImages(compute: Compute, files: Files): Images {
     const name = requireName(body.name)
     if (body.family) requireName(body.family, 'resource.family')
     const labels = requireLabels(body.labels)
-    const sources = [body.rawDisk?.source, body.sourceDisk, body.sourceImage].filter((source) => source !== undefined && source !== null && source !== '')
-    if (body.sourceSnapshot) throw invalidArgument('Images from snapshots are not supported by the pocket cloud: use sourceDisk.')
-    if (sources.length !== 1) throw invalidArgument("Invalid value for field 'resource': an image needs exactly one of rawDisk.source, sourceDisk and sourceImage.")
+    const sources = [body.rawDisk?.source, body.sourceDisk, body.sourceImage, body.sourceSnapshot].filter((source) => source !== undefined && source !== null && source !== '')
+    if (sources.length !== 1) throw invalidArgument("Invalid value for field 'resource': an image needs exactly one of rawDisk.source, sourceDisk, sourceImage and sourceSnapshot.")
     const origin = findOrigin(caller, projectId, body)
     const target = key(projectId, name)
     return compute.begin(caller, { type: 'images.insert', key: target, args: origin.args }, () => {
@@ -110,13 +124,13 @@ export function createImages(compute: Compute, files: Files): Images {
   }
 
   function findOrigin(caller: Caller, projectId: string, body: ImageBody): { readonly args: Origin; readonly record: compute_v1.Schema$Image; readonly sharedFileId?: string } {
-    if (body.rawDisk?.source) return fromObject(caller, projectId, body.rawDisk.source)
+    if (body.rawDisk?.source) return fromObject(caller, projectId, body.rawDisk.source, body.rawDisk.sha1Checksum)
     if (body.sourceDisk) {
       const reference = parseLink(body.sourceDisk, { projectId, scope: '', collection: 'disks' })
       caller.require('compute.disks.useReadOnly', { projectId: reference.projectId, resource: resourcePath(reference) })
       const disk = compute.get<Resource<compute_v1.Schema$Disk, DiskHidden>>(reference)
-      const writer = (disk.record.users ?? []).find((user) => isUp(user))
-      if (writer !== undefined) throw resourceInUse(disk, linkTail(writer))
+      const writer = runningUser(compute, disk)
+      if (writer !== undefined) throw resourceInUse(disk, writer)
       return {
         args: { from: 'disk', diskId: disk.id },
         record: {
@@ -128,6 +142,15 @@ export function createImages(compute: Compute, files: Files): Images {
         },
       }
     }
+    if (body.sourceSnapshot) {
+      const snapshot = snapshots.forUse(caller, body.sourceSnapshot, projectId)
+      const { diskSizeGb, storageBytes, guestOsFeatures, licenses } = snapshot.record
+      return {
+        args: { from: 'image', imageId: snapshot.id },
+        sharedFileId: snapshot.hidden.fileId,
+        record: { sourceSnapshot: selfLink(snapshot), sourceSnapshotId: snapshot.id, diskSizeGb, archiveSizeBytes: storageBytes, guestOsFeatures, licenses },
+      }
+    }
     const image = forUse(caller, body.sourceImage ?? '', projectId)
     const { diskSizeGb, archiveSizeBytes, guestOsFeatures, licenses } = image.record
     return {
@@ -137,12 +160,12 @@ export function createImages(compute: Compute, files: Files): Images {
     }
   }
 
-  function isUp(instanceLink: string): boolean {
-    const instance = store.get(parseLink(instanceLink, { projectId: '', scope: '', collection: 'instances' })) as Resource<compute_v1.Schema$Instance> | undefined
-    return instance !== undefined && instance.record.status !== 'TERMINATED'
-  }
-
-  function fromObject(caller: Caller, projectId: string, source: string): { readonly args: Origin; readonly record: compute_v1.Schema$Image } {
+  function fromObject(
+    caller: Caller,
+    projectId: string,
+    source: string,
+    sha1Checksum: string | null | undefined,
+  ): { readonly args: Origin; readonly record: compute_v1.Schema$Image } {
     const place = parseObjectUrl(source)
     if (place === undefined)
       throw invalidArgument(
@@ -152,7 +175,13 @@ export function createImages(compute: Compute, files: Files): Images {
     caller.require('storage.objects.get', { projectId: object?.projectId ?? projectId, resource: `buckets/${place.bucket}` })
     if (object === undefined)
       throw invalidArgument(`Invalid value for field 'resource.rawDisk.source': '${source}'. The object gs://${place.bucket}/${place.object} was not found.`)
-    return { args: { from: 'object', object }, record: { rawDisk: { containerType: 'TAR', source: '' }, archiveSizeBytes: String(object.sizeBytes) } }
+    const sha1 = sha1Checksum?.toLowerCase() || undefined
+    if (sha1 !== undefined && !/^[0-9a-f]{40}$/.test(sha1))
+      throw invalidArgument(`Invalid value for field 'resource.rawDisk.sha1Checksum': '${sha1Checksum}'. Must be 40 hexadecimal digits.`)
+    return {
+      args: { from: 'object', object, ...(sha1 === undefined ? {} : { sha1 }) },
+      record: { rawDisk: { containerType: 'TAR', source: '', ...(sha1 === undefined ? {} : { sha1Checksum: sha1 }) }, archiveSizeBytes: String(object.sizeBytes) },
+    }
   }
 
   async function make(args: ImportArgs, image: Image, context: OperationContext): Promise<{ readonly sizeBytes: number; readonly sha256?: string }> {
@@ -164,7 +193,12 @@ export function createImages(compute: Compute, files: Files): Images {
     if (args.from === 'disk') return { sizeBytes: await compute.exclusive(args.diskId, () => files.flatten(image.hidden.fileId, args.diskId, context.signal)) }
     const { object } = args
     let shown = 0
-    return files.importArchive(image.hidden.fileId, kernel.ports.use('objects').read(object), context.signal, (readBytes) => {
+    const objects = kernel.ports.use('objects')
+    if (args.sha1 !== undefined) {
+      const sha1 = await sha1Of(objects.read(object), context.signal)
+      if (sha1 !== args.sha1) throw invalidArgument(`The SHA-1 checksum of gs://${object.bucket}/${object.name} is ${sha1}, and rawDisk.sha1Checksum says ${args.sha1}.`)
+    }
+    return files.importArchive(image.hidden.fileId, objects.read(object), context.signal, (readBytes) => {
       const percent = Math.floor((readBytes / object.sizeBytes) * 20) * 5
       if (percent > shown) context.progress((shown = percent))
     })
@@ -209,6 +243,7 @@ export function createImages(compute: Compute, files: Files): Images {
   return {
     insert,
     get,
+    publicRecords: (projectId) => (store.list('images', projectId) as readonly Image[]).map((image) => image.record),
     fromFamily,
     forUse,
     remove(caller, projectId, name) {
@@ -248,4 +283,13 @@ function toDeprecation(body: DeprecateBody): compute_v1.Schema$DeprecationStatus
   const { state, replacement, deprecated, obsolete, deleted } = body
   if (state === undefined || state === null || state === 'ACTIVE') return undefined
   return { state, ...(replacement ? { replacement } : {}), ...(deprecated ? { deprecated } : {}), ...(obsolete ? { obsolete } : {}), ...(deleted ? { deleted } : {}) }
+}
+
+async function sha1Of(source: Readable, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha1')
+  for await (const chunk of source) {
+    signal.throwIfAborted()
+    hash.update(chunk as Buffer)
+  }
+  return hash.digest('hex')
 }

@@ -8,7 +8,7 @@ import type { AttachedDiskBody, InstanceBody, LabelsBody, MetadataBody } from '.
 import { requireLabels } from './service.ts'
 import type { Caller, Compute } from './service.ts'
 import type { Disk, Disks } from './service.disks.ts'
-import { requireTags } from './service.instance-plan.ts'
+import { requireTags } from './service.instance-parts.ts'
 import type { InstancePlans } from './service.instance-plan.ts'
 import type { Instance } from './service.instances.ts'
 import type { Machines } from './service.machines.ts'

@@ -12,8 +12,10 @@ import type { Addresses } from './service.addresses.ts'
 import type { Disk, Disks } from './service.disks.ts'
 import type { Image, Images } from './service.images.ts'
 import type { Instance, InstanceHidden } from './service.instances.ts'
+import { requireTags, toScheduling, toShielded } from './service.instance-parts.ts'
 import { toAddress, toNumber } from './service.networks.ts'
 import type { Networks, Subnetwork } from './service.networks.ts'
+import type { Snapshot, Snapshots } from './service.snapshots.ts'
 import { defaultServiceAccount, metadataItems } from './service.projects.ts'
 import { fingerprint, head } from './shapes.ts'
 import type { Key } from './store.ts'
@@ -29,14 +31,18 @@ export interface InstancePlans {
 
 export interface PlanParts {
   readonly images: Images
+  readonly snapshots: Snapshots
   readonly disks: Disks
   readonly networks: Networks
   readonly addresses: Addresses
 }
 
-type DiskPlan = { readonly body: AttachedDiskBody } & ({ readonly existing: Disk } | { readonly image: Image | undefined; readonly name: string })
+type DiskPlan = { readonly body: AttachedDiskBody } & (
+  | { readonly existing: Disk }
+  | { readonly image: Image | undefined; readonly snapshot: Snapshot | undefined; readonly name: string }
+)
 
-export function createInstancePlans(compute: Compute, { images, disks, networks, addresses }: PlanParts): InstancePlans {
+export function createInstancePlans(compute: Compute, { images, snapshots, disks, networks, addresses }: PlanParts): InstancePlans {
   const { store, kernel } = compute
 
   function machineType(key: Key, link: string): string {
@@ -58,11 +64,15 @@ export function createInstancePlans(compute: Compute, { images, disks, networks,
     }
     const params = body.initializeParams
     if (!params) throw invalidArgument(`Invalid value for field 'resource.disks[${index}]': ''. Either source or initializeParams is needed.`)
-    if (params.sourceSnapshot) throw invalidArgument('Disks from snapshots are not supported by the pocket cloud.')
     caller.require('compute.disks.create', { projectId: key.projectId })
     const name = requireName(params.diskName || (index === 0 ? key.name : `${key.name}-${index}`.slice(0, 63)), `resource.disks[${index}].initializeParams.diskName`)
     if (store.get({ ...key, collection: 'disks', name }) !== undefined) throw resourceExists({ ...key, collection: 'disks', name })
-    return { body, name, image: params.sourceImage ? images.forUse(caller, params.sourceImage, key.projectId) : undefined }
+    return {
+      body,
+      name,
+      image: params.sourceImage ? images.forUse(caller, params.sourceImage, key.projectId) : undefined,
+      snapshot: params.sourceSnapshot ? snapshots.forUse(caller, params.sourceSnapshot, key.projectId) : undefined,
+    }
   }
 
   function attach(key: Key, plan: DiskPlan, index: number): { readonly disk: Disk; readonly record: compute_v1.Schema$AttachedDisk } {
@@ -75,6 +85,7 @@ export function createInstancePlans(compute: Compute, { images, disks, networks,
             zone: lastSegment(key.scope),
             name: plan.name,
             image: plan.image,
+            snapshot: plan.snapshot,
             sizeGb: body.initializeParams?.diskSizeGb ?? body.diskSizeGb,
             type: body.initializeParams?.diskType,
             labels: body.initializeParams?.labels,
@@ -189,7 +200,6 @@ export function createInstancePlans(compute: Compute, { images, disks, networks,
       const made = compute.insert<Instance>({ ...key, record: {}, hidden: { diskIds: [], mac: '', subnetCidr: '', gateway: '', dns: '', netmask: '' } })
       const attached = diskPlans.map((plan, index) => attach(key, plan, index))
       const nic = connect(key, network)
-      const preemptible = body.scheduling?.preemptible === true || body.scheduling?.provisioningModel === 'SPOT'
       const complete: Instance = {
         ...made,
         hidden: { ...nic.hidden, diskIds: attached.map(({ disk }) => disk.id) },
@@ -211,12 +221,12 @@ export function createInstancePlans(compute: Compute, { images, disks, networks,
           labels,
           labelFingerprint: fingerprint(labels),
           ...(accounts.length === 0 ? {} : { serviceAccounts: accounts }),
-          scheduling: {
-            automaticRestart: preemptible ? false : (body.scheduling?.automaticRestart ?? true),
-            onHostMaintenance: body.scheduling?.onHostMaintenance ?? (preemptible ? 'TERMINATE' : 'MIGRATE'),
-            preemptible,
-            provisioningModel: preemptible ? 'SPOT' : 'STANDARD',
-          },
+          scheduling: toScheduling(body.scheduling),
+          ...(body.minCpuPlatform ? { minCpuPlatform: body.minCpuPlatform } : {}),
+          ...(body.shieldedInstanceConfig
+            ? { shieldedInstanceConfig: toShielded(body.shieldedInstanceConfig), shieldedInstanceIntegrityPolicy: { updateAutoLearnPolicy: true } }
+            : {}),
+          ...(body.displayDevice?.enableDisplay ? { displayDevice: { enableDisplay: true } } : {}),
           fingerprint: fingerprint([made.id]),
         },
       }
@@ -226,12 +236,4 @@ export function createInstancePlans(compute: Compute, { images, disks, networks,
   }
 
   return { check, serviceAccounts, machineType }
-}
-
-/** @throws ApiError 400 */
-export function requireTags(items: readonly string[] | null | undefined): string[] {
-  const tags = [...new Set(items ?? [])]
-  if (tags.length > 64) throw invalidArgument(`Invalid value for field 'resource.tags': ${tags.length} tags, and at most 64 are allowed.`)
-  for (const tag of tags) requireName(tag, 'resource.tags.items')
-  return tags
 }

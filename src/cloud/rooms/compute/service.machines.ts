@@ -19,6 +19,7 @@ import type { Compute } from './service.ts'
 import type { Files } from './service.files.ts'
 import { computeForwards } from './service.forwards.ts'
 import type { Instance } from './service.instances.ts'
+import { hasNat } from './service.routers.ts'
 import type { MetadataSources } from './service.metadata.ts'
 
 export interface Machines {
@@ -105,8 +106,8 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
       forwards: await forwardsOf(instance),
       metadataSocket: socketOf(instance.id),
       ...(deps.guestAccess === undefined ? {} : { googleSocket: deps.guestAccess.socket }),
-      // Without an external address a machine on Google has no way out either (without Cloud NAT).
-      outbound: hidden.externalAddress !== undefined,
+      // Without an external address a machine on Google has no way out either unless a Cloud NAT gives it one.
+      outbound: hidden.externalAddress !== undefined || hasNat(store, instance.projectId, record.networkInterfaces?.[0] ?? {}),
       hostname: instance.name,
     }
   }

@@ -142,6 +142,8 @@ export function createNetworks(compute: Compute): Networks {
       requireUnused(network)
       const rule = (store.list('firewalls', projectId) as readonly Resource<compute_v1.Schema$Firewall>[]).find((each) => each.record.network === selfLink(network))
       if (rule !== undefined) throw resourceInUse(network, linkTail(selfLink(rule)))
+      const router = (store.list('routers', projectId) as readonly Resource<compute_v1.Schema$Router>[]).find((each) => each.record.network === selfLink(network))
+      if (router !== undefined) throw resourceInUse(network, linkTail(selfLink(router)))
       const subnetworks = subnetworksOf(network)
       const first = subnetworks[0]
       if (network.record.autoCreateSubnetworks !== true && first !== undefined) throw resourceInUse(network, linkTail(selfLink(first)))

@@ -12,6 +12,8 @@ import type { Principal } from '../../kernel/principal.ts'
 import type { Project } from '../../kernel/projects.ts'
 import { resourceExists, resourceNotFound } from './errors.ts'
 import { zones, regions } from './data/regions.ts'
+import { noPublicImages } from './service.public-images.ts'
+import type { PublicImages } from './service.public-images.ts'
 import { createComputeStore } from './store.ts'
 import type { ComputeStore, Key, Resource } from './store.ts'
 
@@ -35,6 +37,8 @@ export interface ComputeDeps {
   readonly hostCpus?: number
   /** Default: machines reach none of this cloud's hosts. */
   readonly guestAccess?: GuestAccess
+  /** Images of Google's public projects. Default: none. */
+  readonly publicImages?: PublicImages
 }
 
 /** Who asks for a change, as the routes know it. */
@@ -82,7 +86,7 @@ export function createCompute(kernel: Kernel, deps: ComputeDeps): Compute {
   return {
     kernel,
     store,
-    deps: { availableMemoryMib, hostCpus: cpus().length, ...deps },
+    deps: { availableMemoryMib, hostCpus: cpus().length, publicImages: noPublicImages, ...deps },
     folders: { images: join(cloud, 'images'), disks: join(cloud, 'disks'), vms: join(cloud, 'vms') },
     project(idOrNumber) {
       const project = kernel.projects.find(idOrNumber)
