@@ -4,7 +4,9 @@ import { createArtifactRegistryRoom } from '../../cloud/rooms/artifactregistry/i
 import { createCloudBillingRoom } from '../../cloud/rooms/cloudbilling/index.ts'
 import { createCloudResourceManagerRoom } from '../../cloud/rooms/cloudresourcemanager/index.ts'
 import { createComputeRoom } from '../../cloud/rooms/compute/index.ts'
+import type { PublicImages } from '../../cloud/rooms/compute/index.ts'
 import { createDnsRoom } from '../../cloud/rooms/dns/index.ts'
+import { createFirestoreRoom } from '../../cloud/rooms/firestore/index.ts'
 import { createIamRoom } from '../../cloud/rooms/iam/index.ts'
 import { createIamCredentialsRoom } from '../../cloud/rooms/iamcredentials/index.ts'
 import { createOauth2Room } from '../../cloud/rooms/oauth2/index.ts'
@@ -17,6 +19,7 @@ import { serveMetadata } from '../../vm/metadata-server.ts'
 
 export interface RoomParts {
   readonly driver: VmDriver
+  readonly publicImages: PublicImages
   /** The refresh token of the owner's credentials. */
   readonly ownerRefreshToken: string
   /** The way in of VMs. */
@@ -36,7 +39,8 @@ export function createRooms(parts: RoomParts): readonly Room[] {
     createStorageRoom(),
     createSecretManagerRoom(),
     createDnsRoom(),
-    createComputeRoom({ driver: parts.driver, serveMetadata, guestAccess: { ...parts.guests, hosts: () => guestHosts(rooms) } }),
+    createFirestoreRoom(),
+    createComputeRoom({ driver: parts.driver, publicImages: parts.publicImages, serveMetadata, guestAccess: { ...parts.guests, hosts: () => guestHosts(rooms) } }),
   ]
   return rooms
 }

@@ -4,6 +4,7 @@ import { billingRoles } from './billing.ts'
 import { computeRoles } from './compute.ts'
 import { datastoreRoles } from './datastore.ts'
 import { dnsRoles } from './dns.ts'
+import { firebaseRoles } from './firebase.ts'
 import { iamRoles } from './iam.ts'
 import { observabilityRoles } from './observability.ts'
 import { resourcemanagerRoles } from './resourcemanager.ts'
@@ -18,6 +19,7 @@ export const serviceRoles: readonly RoleDefinition[] = [
   ...computeRoles,
   ...datastoreRoles,
   ...dnsRoles,
+  ...firebaseRoles,
   ...iamRoles,
   ...observabilityRoles,
   ...resourcemanagerRoles,
