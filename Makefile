@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 NODE = $(shell tools/node/find.sh)
 
-.PHONY: help setup demo test check format bench
+.PHONY: help setup demo test check format bench conformance
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -23,12 +23,16 @@ test: setup ## all tests; ends with "N passed, N failed"
 check: ## types, lint, format, dead code; fast
 	@tools/node/deps.sh "$(NODE)"
 	@PATH="$$(dirname "$(NODE)"):$$PATH" node_modules/.bin/tsc -p .
-	@node_modules/.bin/oxlint --deny-warnings src tools tests bench
-	@node_modules/.bin/oxfmt --check src tools tests bench vitest.config.ts
+	@node_modules/.bin/oxlint --deny-warnings src tools tests bench conformance
+	@node_modules/.bin/oxfmt --check src tools tests bench conformance vitest.config.ts
 	@PATH="$$(dirname "$(NODE)"):$$PATH" node_modules/.bin/knip
 
 format: ## format the source
-	@node_modules/.bin/oxfmt src tools tests bench vitest.config.ts
+	@node_modules/.bin/oxfmt src tools tests bench conformance vitest.config.ts
 
 bench: setup ## benchmarks, each against a named peer in the same run
 	@"$(NODE)" bench/run.ts
+
+conformance: setup ## Google's own tools against the pocket cloud; prints what it skipped, writes docs/conformance.md
+	@tools/test-packages.sh
+	@"$(NODE)" conformance/run.ts $(CASES)

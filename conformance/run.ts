@@ -1,0 +1,78 @@
+/**
+ * Runs Google's own tools, unmodified, against a pocket cloud of its own, and writes what was seen to docs/conformance.md.
+ * `node conformance/run.ts [CLIENT | CLIENT/CASE …]`: with names only those, and the page stays as it is.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { release } from 'node:os'
+import { join } from 'node:path'
+import { root } from '../tools/imports.ts'
+import { listClients, openBench } from './cases.ts'
+import type { Case, Client, Outcome } from './cases.ts'
+
+interface Row {
+  readonly client: Client
+  readonly version: string
+  readonly case?: Case
+  readonly outcome: Outcome
+}
+
+const wanted = process.argv.slice(2)
+const isWanted = (client: string, name: string): boolean => wanted.length === 0 || wanted.includes(client) || wanted.includes(`${client}/${name}`)
+const rows: Row[] = []
+const bench = await openBench()
+
+function tell(row: Row): void {
+  rows.push(row)
+  const { outcome } = row
+  const name = row.case === undefined ? row.client.name : `${row.client.name}/${row.case.name}`
+  console.log(`${outcome.result.padEnd(8)}${name.padEnd(40)} ${outcome.seconds.toFixed(0).padStart(5)} s${outcome.result === 'skipped' ? `  ${outcome.reason}` : ''}`)
+  if (outcome.result === 'failed')
+    console.log(
+      outcome.output
+        .split('\n')
+        .slice(-40)
+        .map((line) => `    ${line}`)
+        .join('\n'),
+    )
+}
+
+try {
+  for (const client of listClients()) {
+    const cases = client.cases.filter((each) => isWanted(client.name, each.name))
+    if (cases.length === 0) continue
+    const ready = await bench.prepare(client)
+    if ('skipped' in ready) {
+      for (const each of cases) tell({ client, version: '', case: each, outcome: { result: 'skipped', reason: ready.skipped, seconds: 0 } })
+      continue
+    }
+    console.log(`${client.name}: ${ready.version}`)
+    for (const each of cases) tell({ client, version: ready.version, case: each, outcome: await bench.run(each) })
+  }
+} finally {
+  await bench.close()
+}
+
+const count = (result: Outcome['result']): number => rows.filter((row) => row.outcome.result === result).length
+if (wanted.length === 0) {
+  mkdirSync(join(root, 'docs'), { recursive: true })
+  writeFileSync(join(root, 'docs/conformance.md'), page())
+}
+console.log(`${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped`)
+process.exitCode = count('failed') === 0 && rows.length > 0 ? 0 : 1
+
+function page(): string {
+  const lines = [
+    '# Conformance',
+    '',
+    `Made by \`make conformance\` on ${new Date().toISOString().slice(0, 10)} (Node ${process.versions.node}, Linux ${release()}): ${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} could not run.`,
+    'Each case is one script in `conformance/CLIENT/cases`, run as `kiln cloud exec -- bash SCRIPT` with the client as its makers ship it.',
+    '',
+    '| Client | Version | Case | What it shows | Result |',
+    '| --- | --- | --- | --- | --- |',
+  ]
+  for (const row of rows) {
+    const result = row.outcome.result === 'skipped' ? `not run: ${row.outcome.reason}` : `${row.outcome.result} (${row.outcome.seconds.toFixed(0)} s)`
+    lines.push(`| ${row.client.name} | ${row.version} | ${row.case?.name ?? ''} | ${(row.case?.what ?? '').replaceAll('|', '\\|')} | ${result.replaceAll('|', '\\|')} |`)
+  }
+  return `${lines.join('\n')}\n`
+}

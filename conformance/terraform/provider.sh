@@ -1,0 +1,22 @@
+# Sourced: finds the google provider in the usual mirror folders and tells Terraform to take it from there. Sets PROVIDER_VERSION.
+# Prints why and gives 77 when there is none: a provider's own registry is not asked.
+find_provider() {
+  local folder found
+  for folder in "${TF_PLUGIN_MIRROR:-}" "$HOME/.terraform.d/plugins" /usr/local/share/terraform/plugins /usr/share/terraform/plugins; do
+    [ -n "$folder" ] || continue
+    found=$(find "$folder/registry.terraform.io/hashicorp/google" -name 'terraform-provider-google_v*' -path '*linux_amd64*' 2>/dev/null | sort -V | tail -1)
+    [ -n "$found" ] || continue
+    PROVIDER_VERSION=$(basename "$(dirname "$(dirname "$found")")")
+    PROVIDER_MIRROR=$folder
+    return 0
+  done
+  return 1
+}
+if find_provider; then
+  export TF_CLI_CONFIG_FILE=${TMPDIR:-/tmp}/kiln-conformance-$$.tfrc CHECKPOINT_DISABLE=1
+  printf 'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' "$PROVIDER_MIRROR" >"$TF_CLI_CONFIG_FILE"
+  trap 'rm -f "$TF_CLI_CONFIG_FILE"' EXIT
+else
+  echo "no google provider for Terraform in the usual mirror folders (~/.terraform.d/plugins/registry.terraform.io/hashicorp/google/VERSION/linux_amd64)"
+  exit 77
+fi
