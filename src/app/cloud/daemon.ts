@@ -3,6 +3,7 @@
  * VMs are processes of their own and go on; the next daemon adopts them.
  */
 import { mkdir, rm } from 'node:fs/promises'
+import type { TLSSocket } from 'node:tls'
 import { parseArgs } from 'node:util'
 import { destination, pino } from 'pino'
 import type { Logger } from 'pino'
@@ -23,6 +24,8 @@ import { createQemuDriver } from '../../vm/qemu/driver.ts'
 import { kilnVersion } from '../version.ts'
 import { daemonPaths, ownerCredentials } from './files.ts'
 import type { DaemonFile } from './files.ts'
+import { createGrpcFront } from './grpc.ts'
+import { createPublicImages } from './public-images.ts'
 import { createRooms } from './rooms.ts'
 
 export interface RunningCloud {
@@ -52,6 +55,7 @@ export async function serveCloud(options: { readonly home: KilnHome; readonly po
     kernel = await openKernel({ home, log, rootUrl: () => `http://127.0.0.1:${port}` })
     const rooms = createRooms({
       driver: createQemuDriver({ home }),
+      publicImages: createPublicImages(home),
       ownerRefreshToken: owner.refresh_token,
       guests: { socket: daemonPaths(home).guestSocket, authority: authority.certificate },
     })
@@ -67,7 +71,9 @@ export async function serveCloud(options: { readonly home: KilnHome; readonly po
         })
       },
     })
-    front = createFront({ authority, server: server.app.server, onHttp2: (socket) => socket.destroy(), offline: options.offline === true })
+    const grpc = createGrpcFront({ rooms, port: () => port, onUnexpected: (error, path) => log.error({ err: error, path }, 'a gRPC call failed unexpectedly') })
+    const onHttp2 = (socket: TLSSocket): void => grpc.handleConnection(socket, { secure: true })
+    front = createFront({ authority, server: server.app.server, onHttp2, offline: options.offline === true })
     await front.listen(daemonPaths(home).guestSocket)
     port = await listen(server.listen, options.port)
     await startRooms(rooms)
@@ -77,6 +83,8 @@ export async function serveCloud(options: { readonly home: KilnHome; readonly po
       url: `http://127.0.0.1:${port}`,
       port,
       async stop() {
+        // First gRPC: its calls end with a status, which needs the connections below.
+        await grpc.close()
         await front?.close()
         await server.close()
         for (const room of rooms.toReversed()) await room.stop?.()
