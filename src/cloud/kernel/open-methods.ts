@@ -22,6 +22,7 @@ export const openMethods: Readonly<Record<string, string>> = {
   'cloudresourcemanager.projects.testIamPermissions': ASKS,
   'compute.disks.testIamPermissions': ASKS,
   'compute.images.testIamPermissions': ASKS,
+  'compute.instanceTemplates.testIamPermissions': ASKS,
   'compute.instances.testIamPermissions': ASKS,
   'compute.snapshots.testIamPermissions': ASKS,
   'iam.projects.serviceAccounts.testIamPermissions': ASKS,

@@ -1,4 +1,5 @@
 /** Predefined roles of Compute Engine, for the methods that the pocket cloud has. https://cloud.google.com/compute/docs/access/iam */
+import { groupsRead, groupsUpdate, groupsUse, groupsWrite } from './compute-groups.ts'
 import type { RoleDefinition } from './types.ts'
 
 function all(service: string, verbs: readonly string[]): readonly string[] {
@@ -62,9 +63,9 @@ const networksWrite = [
   ...all('routers', ['create', 'delete', 'update', 'use']),
 ]
 const firewallsWrite = all('firewalls', ['create', 'delete', 'update'])
-const policies = ['images', 'disks', 'snapshots', 'instances'].flatMap((service) => all(service, policyVerbs))
-const policiesRead = ['images', 'disks', 'snapshots', 'instances'].flatMap((service) => all(service, ['getIamPolicy']))
-const read = [...catalogRead, ...imagesRead, ...disksRead, ...instancesRead, ...networksRead]
+const policies = ['images', 'disks', 'snapshots', 'instances', 'instanceTemplates'].flatMap((service) => all(service, policyVerbs))
+const policiesRead = ['images', 'disks', 'snapshots', 'instances', 'instanceTemplates'].flatMap((service) => all(service, ['getIamPolicy']))
+const read = [...catalogRead, ...imagesRead, ...disksRead, ...instancesRead, ...groupsRead, ...networksRead]
 const projectRead = ['resourcemanager.projects.get', 'serviceusage.services.get', 'serviceusage.services.list']
 const everything = [
   ...read,
@@ -73,6 +74,8 @@ const everything = [
   ...imagesWrite,
   ...disksWrite,
   ...instancesWrite,
+  ...groupsUse,
+  ...groupsWrite,
   ...networksUse,
   ...networksWrite,
   ...firewallsWrite,
@@ -93,6 +96,8 @@ export const computeRoles: readonly RoleDefinition[] = [
       ...imagesWrite,
       ...disksWrite,
       ...instancesWrite,
+      ...groupsUse,
+      ...groupsWrite,
       ...networksUse,
       ...policiesRead,
       ...operationsDelete,
@@ -117,6 +122,8 @@ export const computeRoles: readonly RoleDefinition[] = [
       ...networksUse,
       ...networksWrite,
       ...all('instances', ['get', 'list', 'getGuestAttributes', 'getSerialPortOutput', 'use']),
+      ...groupsRead.filter((permission) => !/Templates|autoscalers/.test(permission)),
+      ...groupsUpdate,
       ...projectRead,
     ],
   },

@@ -1,5 +1,7 @@
 /** Compute Engine: images, disks, real virtual machines, and the networks and firewall rules that decide which of their ports this host reaches. */
 import type { Room } from '../../kernel/room.ts'
+import { createInstanceGroups } from './groups/service.ts'
+import type { InstanceGroups } from './groups/service.ts'
 import { computeRoutes } from './routes.ts'
 import { createCompute } from './service.ts'
 import type { Compute, ComputeDeps } from './service.ts'
@@ -28,7 +30,7 @@ export type { ComputeDeps } from './service.ts'
 export type { PublicImages } from './service.public-images.ts'
 
 export function createComputeRoom(deps: ComputeDeps): Room {
-  let running: { readonly compute: Compute; readonly files: Files; readonly machines: Machines; readonly addresses: Addresses } | undefined
+  let running: { readonly compute: Compute; readonly files: Files; readonly machines: Machines; readonly addresses: Addresses; readonly instanceGroups: InstanceGroups } | undefined
   return {
     id: 'compute',
     service: 'compute.googleapis.com',
@@ -51,7 +53,10 @@ export function createComputeRoom(deps: ComputeDeps): Room {
       const images = createImages(compute, files, snapshots)
       const disks = createDisks(compute, files, images, snapshots)
       const plans = createInstancePlans(compute, { images, snapshots, disks, networks, addresses })
-      running = { compute, files, machines, addresses }
+      const instances = createInstances(compute, { disks, addresses, machines, plans })
+      const changes = createInstanceChanges(compute, { disks, machines, plans, sources })
+      const instanceGroups = createInstanceGroups(compute, { images, instances, changes, plans })
+      running = { compute, files, machines, addresses, instanceGroups }
       return computeRoutes({
         compute,
         projects,
@@ -62,9 +67,10 @@ export function createComputeRoom(deps: ComputeDeps): Room {
         snapshots,
         routers: createRouters(compute),
         disks,
-        instances: createInstances(compute, { disks, addresses, machines, plans }),
+        instances,
+        instanceGroups,
         settings: createInstanceSettings(compute, { addresses, machines, sources }),
-        changes: createInstanceChanges(compute, { disks, machines, plans, sources }),
+        changes,
       })
     },
     async start() {
@@ -72,9 +78,14 @@ export function createComputeRoom(deps: ComputeDeps): Room {
       await running?.addresses.probe()
       await running?.files.sweep()
       await running?.machines.adopt()
+      running?.instanceGroups.start()
     },
-    stop: async () => running?.machines.release(),
+    async stop() {
+      running?.instanceGroups.stop()
+      await running?.machines.release()
+    },
     async reset() {
+      running?.instanceGroups.stop()
       await running?.machines.destroyAll()
       await running?.files.removeAll()
     },

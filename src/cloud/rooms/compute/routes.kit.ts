@@ -2,6 +2,7 @@
 import type { Operation } from '../../kernel/operations.ts'
 import type { Target } from '../../kernel/policy.ts'
 import type { RouteRequest } from '../../kernel/room.ts'
+import type { InstanceGroups } from './groups/service.ts'
 import type { Caller, Compute } from './service.ts'
 import type { Addresses } from './service.addresses.ts'
 import type { Disks } from './service.disks.ts'
@@ -32,6 +33,7 @@ export interface Services {
   readonly routers: Routers
   readonly disks: Disks
   readonly instances: Instances
+  readonly instanceGroups: InstanceGroups
   readonly changes: InstanceChanges
   readonly settings: InstanceSettings
 }

@@ -1,5 +1,6 @@
 /** The route table of the room. Every route answers on both of Google's host names. */
 import type { AnyRoute, RouteRequest } from '../../kernel/room.ts'
+import { groupRoutes } from './groups/routes.ts'
 import { resourcePath } from './links.ts'
 import { catalogRoutes } from './routes.catalog.ts'
 import { diskRoutes } from './routes.disks.ts'
@@ -57,6 +58,7 @@ export function computeRoutes(services: Services): readonly AnyRoute[] {
     ...snapshotRoutes(kit),
     ...diskRoutes(kit),
     ...instanceRoutes(kit),
+    ...groupRoutes(kit),
   ]
   return [...routes.map((route) => ({ ...route, host: 'api' })), ...routes.map((route) => ({ ...route, host: 'www' }))]
 }

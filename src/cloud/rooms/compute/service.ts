@@ -11,6 +11,8 @@ import type { Operation, OperationContext } from '../../kernel/operations.ts'
 import type { Principal } from '../../kernel/principal.ts'
 import type { Project } from '../../kernel/projects.ts'
 import { resourceExists, resourceNotFound } from './errors.ts'
+import { groupTiming } from './groups/timing.ts'
+import type { GroupTiming } from './groups/timing.ts'
 import { zones, regions } from './data/regions.ts'
 import { noPublicImages } from './service.public-images.ts'
 import type { PublicImages } from './service.public-images.ts'
@@ -35,6 +37,8 @@ export interface ComputeDeps {
   readonly availableMemoryMib?: () => Promise<number>
   /** Virtual CPUs that one machine may have. Default: those of the host. */
   readonly hostCpus?: number
+  /** How often managed instance groups are looked at. */
+  readonly groupTiming?: GroupTiming
   /** Default: machines reach none of this cloud's hosts. */
   readonly guestAccess?: GuestAccess
   /** Images of Google's public projects. Default: none. */
@@ -86,7 +90,7 @@ export function createCompute(kernel: Kernel, deps: ComputeDeps): Compute {
   return {
     kernel,
     store,
-    deps: { availableMemoryMib, hostCpus: cpus().length, publicImages: noPublicImages, ...deps },
+    deps: { availableMemoryMib, hostCpus: cpus().length, groupTiming, publicImages: noPublicImages, ...deps },
     folders: { images: join(cloud, 'images'), disks: join(cloud, 'disks'), vms: join(cloud, 'vms') },
     project(idOrNumber) {
       const project = kernel.projects.find(idOrNumber)
