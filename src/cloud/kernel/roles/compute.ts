@@ -56,7 +56,7 @@ const networksUse = [
   ...all('globalAddresses', ['use']),
 ]
 const networksWrite = [
-  ...all('networks', ['create', 'delete', 'update', 'updatePolicy']),
+  ...all('networks', ['create', 'delete', 'switchToCustomMode', 'update', 'updatePolicy']),
   ...all('subnetworks', ['create', 'delete', 'expandIpCidrRange', 'setPrivateIpGoogleAccess', 'update']),
   ...all('addresses', ['create', 'delete', 'setLabels']),
   ...all('globalAddresses', ['create', 'delete', 'setLabels']),

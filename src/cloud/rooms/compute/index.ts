@@ -43,7 +43,7 @@ export function createComputeRoom(deps: ComputeDeps): Room {
       const compute = createCompute(kernel, deps)
       const files = createFiles(compute)
       const networks = createNetworks(compute)
-      const addresses = createAddresses(compute)
+      const addresses = createAddresses(compute, networks)
       const projects = createProjects(compute, networks, (projectId) => {
         for (const instance of compute.store.list('instances', projectId)) sources.notify(instance.id)
       })

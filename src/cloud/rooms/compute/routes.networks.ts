@@ -3,6 +3,7 @@ import type { AnyRoute, RouteRequest } from '../../kernel/room.ts'
 import { GLOBAL, PROJECT, REGION, scopeOf } from './routes.kit.ts'
 import type { RouteKit } from './routes.kit.ts'
 import { AddressBody, FirewallBody, LabelsBody, NetworkBody, SubnetworkBody } from './schema.ts'
+import { resourceNotFound } from './errors.ts'
 import { linkTo, selfLink } from './links.ts'
 import { toList } from './shapes.ts'
 
@@ -45,6 +46,14 @@ export function networkRoutes(kit: RouteKit): readonly AnyRoute[] {
       target: network,
       body: NetworkBody,
       handler: (request) => answer(networks.patch(caller(request), projectId(request), name(request, 'network'), request.body)),
+    },
+    {
+      id: 'compute.networks.switchToCustomMode',
+      method: 'POST',
+      path: `${GLOBAL}/networks/:network/switchToCustomMode`,
+      permission: 'compute.networks.switchToCustomMode',
+      target: network,
+      handler: (request) => answer(networks.switchToCustomMode(caller(request), projectId(request), name(request, 'network'))),
     },
     {
       id: 'compute.networks.delete',
@@ -93,6 +102,29 @@ export function networkRoutes(kit: RouteKit): readonly AnyRoute[] {
       target: subnetwork,
       body: SubnetworkBody,
       handler: (request) => answer(networks.patchSubnetwork(caller(request), projectId(request), name(request, 'region'), name(request, 'subnetwork'), request.body)),
+    },
+    {
+      id: 'compute.subnetworks.expandIpCidrRange',
+      method: 'POST',
+      path: `${REGION}/subnetworks/:subnetwork/expandIpCidrRange`,
+      permission: 'compute.subnetworks.expandIpCidrRange',
+      target: subnetwork,
+      body: SubnetworkBody,
+      handler: (request) => answer(networks.expandSubnetwork(caller(request), projectId(request), name(request, 'region'), name(request, 'subnetwork'), request.body.ipCidrRange)),
+    },
+    {
+      id: 'compute.subnetworks.setPrivateIpGoogleAccess',
+      method: 'POST',
+      path: `${REGION}/subnetworks/:subnetwork/setPrivateIpGoogleAccess`,
+      permission: 'compute.subnetworks.setPrivateIpGoogleAccess',
+      target: subnetwork,
+      body: SubnetworkBody,
+      handler: (request) =>
+        answer(
+          networks.patchSubnetwork(caller(request), projectId(request), name(request, 'region'), name(request, 'subnetwork'), {
+            privateIpGoogleAccess: request.body.privateIpGoogleAccess === true,
+          }),
+        ),
     },
     {
       id: 'compute.subnetworks.delete',
@@ -163,6 +195,18 @@ export function networkRoutes(kit: RouteKit): readonly AnyRoute[] {
       handler: (request) => kit.aggregate(request, 'addressAggregatedList', 'addresses'),
     },
 
+    {
+      id: 'compute.routes.get',
+      method: 'GET',
+      path: `${GLOBAL}/routes/:route`,
+      permission: 'compute.routes.get',
+      handler(request) {
+        const key = { projectId: projectId(request), scope: 'global', collection: 'routes', name: name(request, 'route') }
+        const found = systemRoutes(kit, key.projectId).find((route) => 'name' in route && route.name === key.name)
+        if (found === undefined) throw resourceNotFound(key)
+        return found
+      },
+    },
     {
       id: 'compute.routes.list',
       method: 'GET',

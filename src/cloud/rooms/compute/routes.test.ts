@@ -116,7 +116,15 @@ test("networks of one's own: subnetworks that do not overlap, patch, delete", as
   expect((await cloud.call('PATCH', `${subnetworks}/sub`, { body: { privateIpGoogleAccess: true, fingerprint: 'AAAA' } })).status).toBe(412)
   await succeed(cloud, 'PATCH', `${subnetworks}/sub`, { privateIpGoogleAccess: true, fingerprint })
   expect((await get(`${subnetworks}/sub`)).privateIpGoogleAccess).toBe(true)
-  expect((await get(`${api}/global/routes`)).items.some((route: { destRange: string }) => route.destRange === '10.9.0.0/24')).toBe(true)
+  const route = (await get(`${api}/global/routes`)).items.find((each: { destRange: string }) => each.destRange === '10.9.0.0/24')
+  expect(await get(`${api}/global/routes/${route.name}`)).toEqual(route)
+  expect((await cloud.call('GET', `${api}/global/routes/none`)).status).toBe(404)
+  for (const ipCidrRange of ['10.9.0.0/25', '10.10.0.0/20', 'x'])
+    expect((await cloud.call('POST', `${subnetworks}/sub/expandIpCidrRange`, { body: { ipCidrRange } })).status).toBe(400)
+  await succeed(cloud, 'POST', `${subnetworks}/sub/expandIpCidrRange`, { ipCidrRange: '10.9.0.0/20' })
+  await succeed(cloud, 'POST', `${subnetworks}/sub/setPrivateIpGoogleAccess`, { privateIpGoogleAccess: false })
+  expect(await get(`${subnetworks}/sub`)).toMatchObject({ ipCidrRange: '10.9.0.0/20', privateIpGoogleAccess: false })
+  expect((await cloud.call('POST', `${api}/global/networks/own/switchToCustomMode`)).status).toBe(400)
   expect((await cloud.call('DELETE', `${api}/global/networks/own`)).status).toBe(400)
   await succeed(cloud, 'DELETE', `${subnetworks}/sub`)
   await succeed(cloud, 'DELETE', `${api}/global/networks/own`)
@@ -176,6 +184,30 @@ test('addresses: each has one of its own in 127.0.0.0/8', async () => {
   await succeed(cloud, 'POST', `${region}/one/setLabels`, { labels: { a: 'b' }, labelFingerprint })
   await succeed(cloud, 'DELETE', `${region}/one`)
 })
+
+test('internal addresses: one of a subnetwork, kept from others, taken by its machine', async () => {
+  const region = `${api}/regions/us-central1/addresses`
+  await succeed(cloud, 'POST', region, { name: 'inner', addressType: 'INTERNAL', subnetwork: 'regions/us-central1/subnetworks/default', address: '10.128.0.9' })
+  const inner = await get(`${region}/inner`)
+  expect(inner).toMatchObject({
+    address: '10.128.0.9',
+    addressType: 'INTERNAL',
+    purpose: 'GCE_ENDPOINT',
+    status: 'RESERVED',
+    subnetwork: expect.stringMatching(/subnetworks\/default$/),
+  })
+  await succeed(cloud, 'POST', region, { name: 'next', addressType: 'INTERNAL' })
+  expect((await get(`${region}/next`)).address).toBe('10.128.0.2')
+  for (const body of [{ address: '10.128.0.9' }, { address: '10.1.0.9' }, { purpose: 'VPC_PEERING' }])
+    expect((await operateOrRefuse(region, { name: 'bad', addressType: 'INTERNAL', ...body })).code, JSON.stringify(body)).toBe(400)
+  expect((await cloud.call('POST', `${api}/global/addresses`, { body: { name: 'bad', addressType: 'INTERNAL' } })).status).toBe(400)
+  await succeed(cloud, 'DELETE', `${region}/inner`)
+  await succeed(cloud, 'DELETE', `${region}/next`)
+})
+
+async function operateOrRefuse(path: string, body: object): Promise<{ code: number }> {
+  return (await cloud.call('POST', path, { body })).json.error ?? { code: 0 }
+}
 
 test('operations are listed, found by name and id, and can be deleted', async () => {
   const operation = await operate(cloud, 'POST', `${zone}/disks`, { name: 'for-op', sizeGb: '10' })

@@ -14,8 +14,8 @@ import { routerRoutes } from './routes.routers.ts'
 import { snapshotRoutes } from './routes.snapshots.ts'
 import { toAggregatedList, toComputeOperation, toList } from './shapes.ts'
 
-/** How long an answer waits for a quick change to end. */
-const QUICK_MS = 100
+/** How long an answer waits for a quick change to end. Google's own answers take about as long, and a client that must poll waits two to ten seconds. */
+const QUICK_MS = 1000
 
 export function computeRoutes(services: Services): readonly AnyRoute[] {
   const { compute, projects } = services

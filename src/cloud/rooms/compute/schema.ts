@@ -35,7 +35,7 @@ export const DiskBody = z.looseObject({
 })
 export type DiskBody = z.infer<typeof DiskBody>
 
-export const SnapshotBody = z.looseObject({ name: text, description: text, labels, sourceDisk: text, storageLocations: z.array(z.string()).nullish() })
+export const SnapshotBody = z.looseObject({ name: text, description: text, labels, sourceDisk: text, snapshotType: text, storageLocations: z.array(z.string()).nullish() })
 export type SnapshotBody = z.infer<typeof SnapshotBody>
 
 export const ResizeBody = z.looseObject({ sizeGb: int64 })
@@ -145,6 +145,8 @@ export const SubnetworkBody = z.looseObject({
   fingerprint: text,
   purpose: text,
   stackType: text,
+  secondaryIpRanges: z.array(z.looseObject({ rangeName: text, ipCidrRange: text })).nullish(),
+  logConfig: z.looseObject({ enable: flag }).nullish(),
 })
 export type SubnetworkBody = z.infer<typeof SubnetworkBody>
 
@@ -191,7 +193,19 @@ export const FirewallBody = z.looseObject({
 })
 export type FirewallBody = z.infer<typeof FirewallBody>
 
-export const AddressBody = z.looseObject({ name: text, description: text, address: text, addressType: text, ipVersion: text, networkTier: text, labels, labelFingerprint: text })
+export const AddressBody = z.looseObject({
+  name: text,
+  description: text,
+  address: text,
+  addressType: text,
+  purpose: text,
+  subnetwork: text,
+  network: text,
+  ipVersion: text,
+  networkTier: text,
+  labels,
+  labelFingerprint: text,
+})
 export type AddressBody = z.infer<typeof AddressBody>
 
 export const PolicyBody = z.looseObject({

@@ -8,30 +8,37 @@ import { canListen, firstBindablePort } from '../../../host/ports.ts'
 import { ApiError, invalidArgument } from '../../kernel/api-error.ts'
 import type { Operation } from '../../kernel/operations.ts'
 import { fingerprintMismatch, resourceInUse } from './errors.ts'
-import { linkTail, linkTo } from './links.ts'
+import { linkTail, linkTo, selfLink } from './links.ts'
 import type { AddressBody, LabelsBody } from './schema.ts'
 import { requireLabels, requireName, requireRegion } from './service.ts'
 import type { Caller, Compute } from './service.ts'
 import { fingerprint, head, sameFingerprint } from './shapes.ts'
 import { toAddress, toNumber } from './service.networks.ts'
+import type { Networks } from './service.networks.ts'
 import type { Instance } from './service.instances.ts'
 import type { Key, Resource } from './store.ts'
 
 export type Address = Resource<compute_v1.Schema$Address>
 
+/** A subnetwork and its range. */
+export interface Subnet {
+  readonly selfLink: string
+  readonly range: string
+}
+
 export interface Addresses {
   /** Inside a transaction: an external address that nobody has. @throws ApiError 403 when the block is used up. */
   chooseExternal(): string
-  /** Inside a transaction: an address of the range that no machine and no reserved address has. @throws ApiError */
-  chooseInternal(subnetwork: { readonly selfLink: string; readonly range: string }, wanted?: string | null): string
+  /** Inside a transaction: an address of the range that no machine and no reserved address has, or the wanted one if this project reserved it or it is free. @throws ApiError */
+  chooseInternal(subnetwork: Subnet, wanted?: string | null, projectId?: string): string
   insert(caller: Caller, projectId: string, scope: string, body: AddressBody): Operation
   get(projectId: string, scope: string, name: string): Address
   remove(caller: Caller, projectId: string, scope: string, name: string): Operation
   setLabels(caller: Caller, projectId: string, scope: string, name: string, body: LabelsBody): Operation
   /** A reserved external address of this project that no machine uses. @throws ApiError 400 */
   requireReserved(projectId: string, address: string): string
-  /** Writes RESERVED or IN_USE on a reserved address, if there is one with this value. */
-  setUser(projectId: string, address: string, instanceLink: string | undefined): void
+  /** Writes RESERVED or IN_USE on a reserved address, if there is one with this value; internal ones are told apart by their subnetwork. */
+  setUser(projectId: string, address: string, instanceLink: string | undefined, subnetworkLink?: string): void
   /** At start: leaves out addresses on which somebody else answers SSH, such as a server that listens on all of them. */
   probe(): Promise<void>
 }
@@ -41,7 +48,7 @@ const BLOCK_SIZE = 1024
 /** Of these, so many are looked at when the daemon starts. */
 const PROBED = 32
 
-export function createAddresses(compute: Compute): Addresses {
+export function createAddresses(compute: Compute, networks: Pick<Networks, 'choose'>): Addresses {
   const { store } = compute
   const blocks = Math.floor((2 ** 24 - 2 ** 17) / BLOCK_SIZE)
   // The first 127.0/16 and 127.1/16 stay free: 127.0.0.1 and its neighbours have users of their own.
@@ -73,11 +80,15 @@ export function createAddresses(compute: Compute): Addresses {
     throw new ApiError('PERMISSION_DENIED', `Quota 'IN_USE_ADDRESSES' exceeded. Limit: ${BLOCK_SIZE} addresses for one data folder.`, { reason: 'quotaExceeded' })
   }
 
-  function chooseInternal(subnetwork: { readonly selfLink: string; readonly range: string }, wanted?: string | null): string {
+  function chooseInternal(subnetwork: Subnet, wanted?: string | null, projectId?: string): string {
     const [network = '', prefix = ''] = subnetwork.range.split('/')
     const first = toNumber(network)
     const size = 2 ** (32 - Number(prefix))
-    const used = new Set(instances().flatMap((each) => (each.record.networkInterfaces ?? []).filter((nic) => nic.subnetwork === subnetwork.selfLink).map((nic) => nic.networkIP)))
+    const own = reserved().filter((each) => each.record.subnetwork === subnetwork.selfLink)
+    const used = new Set([
+      ...instances().flatMap((each) => (each.record.networkInterfaces ?? []).filter((nic) => nic.subnetwork === subnetwork.selfLink).map((nic) => nic.networkIP)),
+      ...own.filter((each) => each.projectId !== projectId || each.record.address !== wanted).map((each) => each.record.address),
+    ])
     // Google keeps the first two and the last two addresses of a range for itself.
     const isUsable = (value: number): boolean => value > first + 1 && value < first + size - 2
     if (wanted) {
@@ -103,8 +114,14 @@ export function createAddresses(compute: Compute): Addresses {
       const target = key(projectId, scope, requireName(body.name))
       const [kind, region = ''] = scope.split('/')
       if (kind === 'regions') requireRegion(projectId, region)
-      if (body.addressType === 'INTERNAL') throw invalidArgument("Invalid value for field 'resource.addressType': 'INTERNAL'. The pocket cloud reserves external addresses only.")
       const labels = requireLabels(body.labels)
+      if (body.addressType === 'INTERNAL' && kind !== 'regions')
+        throw invalidArgument("Invalid value for field 'resource.addressType': 'INTERNAL'. The pocket cloud reserves internal addresses in a region's subnetwork only.")
+      if (body.address && body.addressType !== 'INTERNAL')
+        throw invalidArgument(`Invalid value for field 'resource.address': '${body.address}'. External addresses are chosen by the cloud: leave the field out.`)
+      if (body.purpose && body.purpose !== 'GCE_ENDPOINT')
+        throw invalidArgument(`Invalid value for field 'resource.purpose': '${body.purpose}'. The pocket cloud has addresses of machines only (GCE_ENDPOINT).`)
+      const subnetwork = body.addressType === 'INTERNAL' ? networks.choose(projectId, region, body.network, body.subnetwork) : undefined
       return compute.begin(caller, { type: 'addresses.insert', key: target }, () => {
         const made = compute.insert<Address>({ ...target, record: {}, hidden: {} })
         store.update({
@@ -112,9 +129,14 @@ export function createAddresses(compute: Compute): Addresses {
           record: {
             ...head('address', target, made.id),
             description: body.description ?? '',
-            address: chooseExternal(),
-            addressType: 'EXTERNAL',
-            ipVersion: body.ipVersion ?? 'IPV4',
+            ...(subnetwork === undefined
+              ? { address: chooseExternal(), addressType: 'EXTERNAL', ipVersion: body.ipVersion ?? 'IPV4' }
+              : {
+                  address: chooseInternal({ selfLink: selfLink(subnetwork), range: subnetwork.record.ipCidrRange ?? '' }, body.address),
+                  addressType: 'INTERNAL',
+                  purpose: 'GCE_ENDPOINT',
+                  subnetwork: selfLink(subnetwork),
+                }),
             networkTier: body.networkTier ?? 'PREMIUM',
             status: 'RESERVED',
             ...(kind === 'regions' ? { region: linkTo(`projects/${projectId}/${scope}`) } : {}),
@@ -150,8 +172,8 @@ export function createAddresses(compute: Compute): Addresses {
         throw invalidArgument(`Invalid value for field 'resource.networkInterfaces[0].accessConfigs[0].natIP': '${address}'. The specified external IP address is already in use.`)
       return address
     },
-    setUser(projectId, address, instanceLink) {
-      const found = reserved().find((each) => each.projectId === projectId && each.record.address === address)
+    setUser(projectId, address, instanceLink, subnetworkLink) {
+      const found = reserved().find((each) => each.projectId === projectId && each.record.address === address && each.record.subnetwork === subnetworkLink)
       if (found === undefined) return
       store.update({
         ...found,

@@ -152,7 +152,8 @@ export function createInstancePlans(compute: Compute, { images, snapshots, disks
 
   function connect(key: Key, plan: NetworkPlan): { readonly record: compute_v1.Schema$NetworkInterface; readonly hidden: Omit<InstanceHidden, 'diskIds'> } {
     const range = plan.subnetwork.record.ipCidrRange ?? ''
-    const networkIP = addresses.chooseInternal({ selfLink: selfLink(plan.subnetwork), range }, plan.networkIP)
+    const networkIP = addresses.chooseInternal({ selfLink: selfLink(plan.subnetwork), range }, plan.networkIP, key.projectId)
+    addresses.setUser(key.projectId, networkIP, selfLink(key), selfLink(plan.subnetwork))
     const externalAddress = plan.accessConfig === undefined ? undefined : (plan.accessConfig.natIP ?? addresses.chooseExternal())
     if (externalAddress !== undefined) addresses.setUser(key.projectId, externalAddress, selfLink(key))
     const [first = '', prefix = ''] = range.split('/')

@@ -79,6 +79,7 @@ export function createInstances(compute: Compute, parts: InstanceParts): Instanc
       if (instance.record.disks?.[index]?.autoDelete === true) doomed.push(diskId)
     }
     if (instance.hidden.externalAddress !== undefined) addresses.setUser(instance.projectId, instance.hidden.externalAddress, undefined)
+    for (const nic of instance.record.networkInterfaces ?? []) addresses.setUser(instance.projectId, nic.networkIP ?? '', undefined, nic.subnetwork ?? undefined)
     store.remove(instance.id)
     kernel.policies.remove(resourcePath(instance))
     return doomed

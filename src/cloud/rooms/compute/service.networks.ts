@@ -26,6 +26,10 @@ export interface Networks {
   insertSubnetwork(caller: Caller, projectId: string, region: string, body: SubnetworkBody): Operation
   getSubnetwork(projectId: string, region: string, name: string): Subnetwork
   patchSubnetwork(caller: Caller, projectId: string, region: string, name: string, body: SubnetworkBody): Operation
+  /** A wider range that holds the present one. */
+  expandSubnetwork(caller: Caller, projectId: string, region: string, name: string, ipCidrRange: string | null | undefined): Operation
+  /** From automatic subnetworks to ones made by hand; there is no way back. */
+  switchToCustomMode(caller: Caller, projectId: string, name: string): Operation
   removeSubnetwork(caller: Caller, projectId: string, region: string, name: string): Operation
   /** The subnetwork for an interface: the given one, or the network's own in this region. @throws ApiError 400, 404 */
   choose(projectId: string, region: string, network: string | null | undefined, subnetwork: string | null | undefined): Subnetwork
@@ -83,9 +87,10 @@ export function createNetworks(compute: Compute): Networks {
         privateIpGoogleAccess: body.privateIpGoogleAccess === true,
         purpose: 'PRIVATE',
         stackType: 'IPV4_ONLY',
-        fingerprint: fingerprint([made.id, range, body.privateIpGoogleAccess === true]),
+        ...extras(body),
       },
     }
+    complete.record.fingerprint = subnetworkFingerprint(complete)
     store.update(complete)
     return complete
   }
@@ -93,6 +98,17 @@ export function createNetworks(compute: Compute): Networks {
   /** Subnetworks of a network; `subnetworks` of the record follows them. */
   function subnetworksOf(network: Key): readonly Subnetwork[] {
     return (store.list('subnetworks', network.projectId) as readonly Subnetwork[]).filter((subnetwork) => subnetwork.record.network === selfLink(network))
+  }
+
+  function requireFree(network: Key, range: string, exceptId?: string): void {
+    const other = subnetworksOf(network).find((each) => each.id !== exceptId && overlap(range, each.record.ipCidrRange ?? ''))
+    if (other !== undefined)
+      throw invalidArgument(`Invalid IPCidrRange: ${range} conflicts with existing subnetwork '${other.name}' in region '${other.scope.replace('regions/', '')}'.`)
+  }
+
+  function save(subnetwork: Subnetwork, record: compute_v1.Schema$Subnetwork): void {
+    const changed = { ...subnetwork, record }
+    store.update({ ...changed, record: { ...record, fingerprint: subnetworkFingerprint(changed) } })
   }
 
   function relist(network: Key): void {
@@ -107,9 +123,21 @@ export function createNetworks(compute: Compute): Networks {
       if (instance.record.networkInterfaces?.some((each) => each.network === selfLink(network) || each.subnetwork === selfLink(network)))
         throw resourceInUse(network, linkTail(selfLink(instance)))
     }
+    const address = (store.list('addresses', network.projectId) as readonly Resource<compute_v1.Schema$Address>[]).find((each) => each.record.subnetwork === selfLink(network))
+    if (address !== undefined) throw resourceInUse(network, linkTail(selfLink(address)))
   }
 
-  for (const type of ['networks.insert', 'networks.patch', 'networks.delete', 'subnetworks.insert', 'subnetworks.patch', 'subnetworks.delete']) compute.handle(type)
+  for (const type of [
+    'networks.insert',
+    'networks.patch',
+    'networks.delete',
+    'subnetworks.insert',
+    'subnetworks.patch',
+    'subnetworks.delete',
+    'subnetworks.expandIpCidrRange',
+    'networks.switchToCustomMode',
+  ])
+    compute.handle(type)
 
   return {
     createDefault(projectId) {
@@ -156,9 +184,7 @@ export function createNetworks(compute: Compute): Networks {
       const target = subnetworkKey(projectId, requireRegion(projectId, region), requireName(body.name))
       const network = compute.get<Network>(parseLink(body.network ?? '', { projectId, scope: 'global', collection: 'networks' }))
       const range = requireRange(body.ipCidrRange)
-      const other = subnetworksOf(network).find((each) => overlap(range, each.record.ipCidrRange ?? ''))
-      if (other !== undefined)
-        throw invalidArgument(`Invalid IPCidrRange: ${range} conflicts with existing subnetwork '${other.name}' in region '${other.scope.replace('regions/', '')}'.`)
+      requireFree(network, range)
       return compute.begin(caller, { type: 'subnetworks.insert', key: target }, () => {
         const { id } = createSubnetwork(network, region, target.name, range, body)
         relist(network)
@@ -172,10 +198,26 @@ export function createNetworks(compute: Compute): Networks {
       return compute.begin(caller, { type: 'subnetworks.patch', key: subnetwork, targetId: subnetwork.id }, () => {
         const privateIpGoogleAccess = body.privateIpGoogleAccess ?? subnetwork.record.privateIpGoogleAccess === true
         const { description = subnetwork.record.description } = body
-        store.update({
-          ...subnetwork,
-          record: { ...subnetwork.record, description, privateIpGoogleAccess, fingerprint: fingerprint([subnetwork.id, subnetwork.record.ipCidrRange, privateIpGoogleAccess]) },
-        })
+        save(subnetwork, { ...subnetwork.record, description, privateIpGoogleAccess, ...extras(body) })
+      })
+    },
+    expandSubnetwork(caller, projectId, region, name, ipCidrRange) {
+      const subnetwork = compute.get<Subnetwork>(subnetworkKey(projectId, region, name))
+      const range = requireRange(ipCidrRange)
+      const present = subnetwork.record.ipCidrRange ?? ''
+      if (Number(range.split('/')[1]) >= Number(present.split('/')[1]) || !contains(range, present.split('/')[0] ?? ''))
+        throw invalidArgument(`Invalid value for field 'ipCidrRange': '${range}'. It must hold the present range ${present} and be wider.`)
+      const network = parseLink(subnetwork.record.network ?? '', { projectId, scope: 'global', collection: 'networks' })
+      requireFree(network, range, subnetwork.id)
+      return compute.begin(caller, { type: 'subnetworks.expandIpCidrRange', key: subnetwork, targetId: subnetwork.id }, () =>
+        save(subnetwork, { ...subnetwork.record, ipCidrRange: range, gatewayAddress: gatewayOf(range) }),
+      )
+    },
+    switchToCustomMode(caller, projectId, name) {
+      const network = get(projectId, name)
+      if (network.record.autoCreateSubnetworks !== true) throw invalidArgument(`The network '${name}' is in custom mode.`)
+      return compute.begin(caller, { type: 'networks.switchToCustomMode', key: network, targetId: network.id }, () => {
+        store.update({ ...network, record: { ...network.record, autoCreateSubnetworks: false } })
       })
     },
     removeSubnetwork(caller, projectId, region, name) {
@@ -198,6 +240,18 @@ export function createNetworks(compute: Compute): Networks {
       return found
     },
   }
+}
+
+/** Fields that are shown and have no effect here. */
+function extras({ secondaryIpRanges, logConfig }: SubnetworkBody): compute_v1.Schema$Subnetwork {
+  return {
+    ...(secondaryIpRanges === undefined ? {} : { secondaryIpRanges: secondaryIpRanges?.length ? secondaryIpRanges : undefined }),
+    ...(logConfig === undefined ? {} : { logConfig: logConfig ?? undefined }),
+  }
+}
+
+function subnetworkFingerprint({ id, record }: Subnetwork): string {
+  return fingerprint([id, record.ipCidrRange, record.privateIpGoogleAccess === true, record.description ?? '', record.secondaryIpRanges ?? [], record.logConfig ?? {}])
 }
 
 function requireRange(range: string | null | undefined): string {

@@ -83,7 +83,7 @@ export function createSnapshots(compute: Compute, files: Files): Snapshots {
             sourceDisk: selfLink(disk),
             sourceDiskId: disk.id,
             diskSizeGb: sizeGb,
-            snapshotType: 'STANDARD',
+            ...(body.snapshotType ? { snapshotType: body.snapshotType } : {}),
             autoCreated: false,
             storageLocations: body.storageLocations?.length ? body.storageLocations : ['us'],
             guestOsFeatures: guestOsFeatures ?? [],
