@@ -1,6 +1,7 @@
 /** From the Authorization header to a principal. */
 import type { IncomingHttpHeaders } from 'node:http'
 import { ApiError } from './api-error.ts'
+import { poolOfMember, poolPath } from './federation/provider.ts'
 import type { Kernel } from './kernel.ts'
 import { serviceAccountPrincipal } from './principal.ts'
 import type { Principal } from './principal.ts'
@@ -25,7 +26,11 @@ export async function authenticate(kernel: Kernel, headers: IncomingHttpHeaders,
 
 function verifyToken(kernel: Kernel, accessToken: string, basicAuth: boolean): Principal {
   const info = kernel.tokens.verify(accessToken)
-  if (info !== undefined) return info.principal
+  if (info !== undefined) {
+    const pool = poolOfMember(info.principal.member)
+    if (pool === undefined || kernel.ports.use('workloadIdentity').isPoolActive(pool)) return info.principal
+    throw unauthenticated(`The workload identity pool ${poolPath(pool)} of this access token is disabled or deleted.`, 'ACCESS_TOKEN_TYPE_UNSUPPORTED', basicAuth)
+  }
   throw unauthenticated('Request had invalid authentication credentials. The access token is unknown here or has expired.', 'ACCESS_TOKEN_TYPE_UNSUPPORTED', basicAuth)
 }
 

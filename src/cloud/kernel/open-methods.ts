@@ -8,6 +8,7 @@ const OPERATION = 'the handler looks who started it or who may see its project, 
 const TOKENS = 'credentials are exchanged for tokens here'
 const KEYS = 'public keys, with which anybody checks signatures'
 const UPLOAD = 'the upload id in the link is the credential: starting the session was authorised'
+const APP = 'apps of end users call with the API key of their project, and with the ID token of their user'
 const ROLES = 'predefined roles are the same for everybody'
 
 /** Method id -> why it needs no permission. */
@@ -25,10 +26,19 @@ export const openMethods: Readonly<Record<string, string>> = {
   'compute.instanceTemplates.testIamPermissions': ASKS,
   'compute.instances.testIamPermissions': ASKS,
   'compute.snapshots.testIamPermissions': ASKS,
+  'iam.permissions.queryTestablePermissions': ROLES,
+  'iam.projects.locations.workloadIdentityPools.testIamPermissions': ASKS,
   'iam.projects.serviceAccounts.testIamPermissions': ASKS,
   'iam.roles.get': ROLES,
   'iam.roles.list': ROLES,
   'iam.roles.queryGrantableRoles': ROLES,
+  'identitytoolkit.accounts.delete': APP,
+  'identitytoolkit.accounts.lookup': APP,
+  'identitytoolkit.accounts.signInWithPassword': APP,
+  'identitytoolkit.accounts.signUp': APP,
+  'identitytoolkit.accounts.update': APP,
+  'identitytoolkit.tokenCertificates': KEYS,
+  'identitytoolkit.tokenKeys': KEYS,
   'oauth2.certs': KEYS,
   'oauth2.revoke': 'the token to end is the credential',
   'oauth2.serviceAccountCertificates': KEYS,
@@ -37,8 +47,11 @@ export const openMethods: Readonly<Record<string, string>> = {
   'oauth2.tokeninfo': 'the token that is asked about is the credential',
   'oauth2.userinfo': 'tells callers who they are',
   'secretmanager.projects.secrets.testIamPermissions': ASKS,
+  'securetoken.token': TOKENS,
   'serviceusage.operations.get': OPERATION,
   'storage.buckets.testIamPermissions': ASKS,
   'storage.objects.cancelUpload': UPLOAD,
   'storage.objects.insert': UPLOAD,
+  'sts.introspect': 'the token that is asked about is the credential',
+  'sts.token': TOKENS,
 }

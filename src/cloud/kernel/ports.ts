@@ -3,6 +3,7 @@
  * that no room imports another.
  */
 import type { Readable } from 'node:stream'
+import type { OidcProvider, PoolName, ProviderName } from './federation/provider.ts'
 
 export interface ServiceAccountInfo {
   readonly email: string
@@ -45,6 +46,14 @@ export interface ServiceAccountKeysPort {
   signBytes(email: string, bytes: Uint8Array): Promise<{ readonly keyId: string; readonly signature: Uint8Array }>
 }
 
+/** Provided by the iam room, for the token exchange and for the check of its tokens. */
+export interface WorkloadIdentityPort {
+  /** The provider, when neither it nor its pool is deleted or disabled. */
+  provider(name: ProviderName): OidcProvider | undefined
+  /** Tokens of a pool that is deleted or disabled open nothing; those of a provider that is, do. */
+  isPoolActive(pool: PoolName): boolean
+}
+
 export interface ObjectInfo {
   readonly bucket: string
   readonly name: string
@@ -63,6 +72,7 @@ export interface ObjectsPort {
 export interface Ports {
   serviceAccounts: ServiceAccountsPort
   serviceAccountKeys: ServiceAccountKeysPort
+  workloadIdentity: WorkloadIdentityPort
   objects: ObjectsPort
 }
 

@@ -149,7 +149,7 @@ function hasPermission(route: AnyRoute): boolean {
 /** The predefined role that has this permission and the fewest others. */
 function smallestRoleWith(permission: string): RoleDefinition | undefined {
   return allRoles()
-    .filter((role) => role.permissions.includes(permission))
+    .filter((role) => role.permissions.length > 0 && roleGrants(role.name, permission))
     .sort((a, b) => a.permissions.length - b.permissions.length)[0]
 }
 

@@ -1,13 +1,19 @@
-/** IAM: service accounts, their keys and policies, and the predefined roles. */
+/** IAM: service accounts, their keys and policies, predefined and custom roles, workload identity pools and providers. */
 import type { Room } from '../../kernel/room.ts'
 import { createAccountRoutes } from './routes.accounts.ts'
 import { createKeyRoutes } from './routes.keys.ts'
+import { createPoolRoutes } from './routes.pools.ts'
+import { createProviderRoutes } from './routes.providers.ts'
 import { createRoleRoutes } from './routes.roles.ts'
 import { createAccountService } from './service.accounts.ts'
 import { createKeyService } from './service.keys.ts'
+import { createPoolService } from './service.pools.ts'
+import { createRoleService } from './service.roles.ts'
+import { createPoolStore } from './store.pools.ts'
+import { createRoleStore } from './store.roles.ts'
 import { createIamStore, iamMigrations } from './store.ts'
 
-/** Provides the ports `serviceAccounts` and `serviceAccountKeys`; hears of newly enabled services, and checks members of all policies. */
+/** Provides the ports `serviceAccounts`, `serviceAccountKeys` and `workloadIdentity`; hears of newly enabled services, and checks members of all policies. */
 export function createIamRoom(): Room {
   return {
     id: 'iam',
@@ -18,7 +24,15 @@ export function createIamRoom(): Room {
       const store = createIamStore(kernel.database)
       const accounts = createAccountService(kernel, store)
       const keys = createKeyService(kernel, store, accounts)
-      return [...createAccountRoutes(kernel, accounts), ...createKeyRoutes(kernel, accounts, keys), ...createRoleRoutes()]
+      const pools = createPoolService(kernel, createPoolStore(kernel.database))
+      const roles = createRoleService(kernel, createRoleStore(kernel.database))
+      return [
+        ...createAccountRoutes(kernel, accounts),
+        ...createKeyRoutes(kernel, accounts, keys),
+        ...createRoleRoutes(roles),
+        ...createPoolRoutes(kernel, pools),
+        ...createProviderRoutes(kernel, pools),
+      ]
     },
   }
 }

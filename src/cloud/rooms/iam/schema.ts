@@ -8,4 +8,19 @@ export const PatchAccountBody = z.looseObject({ serviceAccount: account.default(
 export const UpdateAccountBody = account
 export const CreateKeyBody = z.looseObject({ privateKeyType: z.string().optional(), keyAlgorithm: z.string().optional() })
 export const UploadKeyBody = z.looseObject({ publicKeyData: z.string().default('') })
-export const GrantableRolesBody = z.looseObject({ view: z.string().optional(), pageSize: z.number().optional(), pageToken: z.string().optional() })
+export const GrantableRolesBody = z.looseObject({
+  fullResourceName: z.string().default(''),
+  view: z.string().optional(),
+  pageSize: z.number().optional(),
+  pageToken: z.string().optional(),
+})
+export const TestablePermissionsBody = z.looseObject({ fullResourceName: z.string().default(''), pageSize: z.number().optional(), pageToken: z.string().optional() })
+export const RoleBody = z.looseObject({
+  title: z.string().nullish(),
+  description: z.string().nullish(),
+  includedPermissions: z.array(z.string()).nullish(),
+  stage: z.string().nullish(),
+  etag: z.string().nullish(),
+})
+export const CreateRoleBody = z.looseObject({ roleId: z.string().default(''), role: RoleBody.default({}) })
+export const EtagBody = z.looseObject({ etag: z.string().nullish() })

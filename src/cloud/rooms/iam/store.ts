@@ -1,5 +1,7 @@
 /** Service accounts and their keys. Of user-managed keys only the public half is kept; of Google-managed ones both, in the database that only its owner may read. */
 import type { Database, Migrations } from '../../../store/database.ts'
+import { poolTables } from './store.pools.ts'
+import { roleTables } from './store.roles.ts'
 
 export const iamMigrations: Migrations = {
   namespace: 'iam',
@@ -11,6 +13,8 @@ export const iamMigrations: Migrations = {
      CREATE UNIQUE INDEX service_account_keys_managed ON service_account_keys (unique_id) WHERE kind = 'SYSTEM_MANAGED'`,
     "ALTER TABLE service_account_keys ADD COLUMN certificate_pem TEXT NOT NULL DEFAULT ''",
     'CREATE TABLE issuer_key (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), key_id TEXT NOT NULL, public_pem TEXT NOT NULL, private_pem TEXT NOT NULL, certificate_pem TEXT NOT NULL) STRICT',
+    poolTables,
+    roleTables,
   ],
 }
 
