@@ -9,6 +9,7 @@ import { createDnsRoom } from '../../cloud/rooms/dns/index.ts'
 import { createFirestoreRoom } from '../../cloud/rooms/firestore/index.ts'
 import { createIamRoom } from '../../cloud/rooms/iam/index.ts'
 import { createIamCredentialsRoom } from '../../cloud/rooms/iamcredentials/index.ts'
+import { createIdentityToolkitRoom } from '../../cloud/rooms/identitytoolkit/index.ts'
 import { createOauth2Room } from '../../cloud/rooms/oauth2/index.ts'
 import { createSecretManagerRoom } from '../../cloud/rooms/secretmanager/index.ts'
 import { createServiceUsageRoom } from '../../cloud/rooms/serviceusage/index.ts'
@@ -34,6 +35,7 @@ export function createRooms(parts: RoomParts): readonly Room[] {
     createServiceUsageRoom(),
     createIamRoom(),
     createIamCredentialsRoom(),
+    createIdentityToolkitRoom(),
     createOauth2Room({ ownerRefreshToken: () => parts.ownerRefreshToken }),
     createArtifactRegistryRoom(),
     createStorageRoom(),

@@ -1,0 +1,27 @@
+/** Identity Platform, which is Firebase Authentication. Descriptor only. Goes before the oauth2 room in the list of rooms: both answer on www.googleapis.com, and this one for one account's keys only. */
+import type { Room } from '../../kernel/room.ts'
+import { accountRoutes } from './routes.accounts.ts'
+import { configRoutes, KEY_PATHS } from './routes.config.ts'
+import { createAccountService } from './service.accounts.ts'
+import { createConfigService, IDENTITY_SERVICE } from './service.config.ts'
+import { createUserTokenService } from './service.tokens.ts'
+import { createIdentityStore, identityMigrations } from './store.ts'
+
+export function createIdentityToolkitRoom(): Room {
+  return {
+    id: 'identitytoolkit',
+    service: IDENTITY_SERVICE,
+    hosts: [
+      { name: 'api', match: IDENTITY_SERVICE },
+      { name: 'securetoken', match: 'securetoken.googleapis.com' },
+      { name: 'keys', match: 'www.googleapis.com', paths: KEY_PATHS },
+    ],
+    migrations: identityMigrations,
+    routes(kernel) {
+      const store = createIdentityStore(kernel.database)
+      const configs = createConfigService(kernel, store)
+      const tokens = createUserTokenService(kernel, store)
+      return [...configRoutes(kernel, configs, tokens), ...accountRoutes(kernel, configs, createAccountService(kernel, store, tokens), tokens)]
+    },
+  }
+}

@@ -1,0 +1,50 @@
+/** Bodies of Identity Platform's configuration and of its accounts. https://cloud.google.com/identity-platform/docs/reference/rest */
+import { z } from 'zod'
+
+const Text = z.string().nullish()
+
+/** Kept as it is sent, apart from what only the server writes. */
+export const ConfigBody = z.looseObject({
+  authorizedDomains: z.array(z.string()).nullish(),
+  signIn: z
+    .looseObject({
+      email: z.looseObject({ enabled: z.boolean().nullish(), passwordRequired: z.boolean().nullish() }).nullish(),
+      phoneNumber: z.looseObject({ enabled: z.boolean().nullish(), testPhoneNumbers: z.record(z.string(), z.string()).nullish() }).nullish(),
+      anonymous: z.looseObject({ enabled: z.boolean().nullish() }).nullish(),
+      allowDuplicateEmails: z.boolean().nullish(),
+    })
+    .nullish(),
+  client: z.looseObject({ permissions: z.looseObject({ disabledUserSignup: z.boolean().nullish(), disabledUserDeletion: z.boolean().nullish() }).nullish() }).nullish(),
+  emailPrivacyConfig: z.looseObject({ enableImprovedEmailPrivacy: z.boolean().nullish() }).nullish(),
+})
+export type ConfigBody = z.infer<typeof ConfigBody>
+
+/** One body for all account methods: each reads what it knows. */
+export const AccountBody = z.looseObject({
+  idToken: Text,
+  localId: z.union([z.string(), z.array(z.string())]).nullish(),
+  email: z.union([z.string(), z.array(z.string())]).nullish(),
+  password: Text,
+  displayName: Text,
+  photoUrl: Text,
+  phoneNumber: z.union([z.string(), z.array(z.string())]).nullish(),
+  emailVerified: z.boolean().nullish(),
+  disabled: z.boolean().nullish(),
+  disableUser: z.boolean().nullish(),
+  customAttributes: Text,
+  validSince: z.coerce.string().nullish(),
+  deleteAttribute: z.array(z.string()).nullish(),
+  returnSecureToken: z.boolean().nullish(),
+  localIds: z.array(z.string()).nullish(),
+  force: z.boolean().nullish(),
+})
+export type AccountBody = z.infer<typeof AccountBody>
+
+export const TokenBody = z.looseObject({ grant_type: Text, grantType: Text, refresh_token: Text, refreshToken: Text })
+export type TokenBody = z.infer<typeof TokenBody>
+
+/** The one text of a field that may be a text or a list. */
+export function single(value: string | readonly string[] | null | undefined): string | undefined {
+  const text = typeof value === 'string' ? value : value?.[0]
+  return text === undefined || text === '' ? undefined : text
+}
