@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { kilnHome } from '../../host/home.ts'
 import type { TableRow } from './fault-routes.ts'
+import { checkReplies } from './descriptions/reply-check.ts'
+import type { ReplyCheck } from './descriptions/reply-check.ts'
 import { openKernel } from './kernel.ts'
 import type { Kernel } from './kernel.ts'
 import { ownerPrincipal, serviceAccountPrincipal, userPrincipal } from './principal.ts'
@@ -47,6 +49,7 @@ export interface TestCloud {
   table(): readonly TableRow[]
   /** Stops this daemon's parts and starts new ones on the same folder. */
   restart(): Promise<void>
+  /** Ends it and removes its folder. @throws Error that lists what in the replies so far was not as Google's descriptions say */
   close(): Promise<void>
 }
 
@@ -58,11 +61,12 @@ export async function startTestCloud(makeRooms: () => readonly Room[]): Promise<
   let server: CloudServer
   let rooms: readonly Room[]
   let ownerToken = ''
+  const checks: ReplyCheck[] = []
 
   async function start(): Promise<void> {
     kernel = await openKernel({ home, log: pino({ level: process.env['KILN_TEST_LOG'] ?? 'fatal' }), rootUrl: () => `http://127.0.0.1:${server.port()}` })
     rooms = makeRooms()
-    server = await createServer({ kernel, rooms })
+    server = await createServer({ kernel, rooms, extra: (app) => checks.push(checkReplies(app, () => server.table)) })
     await server.listen(0)
     for (const room of rooms) await room.start?.()
     kernel.operations.resume()
@@ -114,6 +118,8 @@ export async function startTestCloud(makeRooms: () => readonly Room[]): Promise<
     async close() {
       await stop()
       await rm(folder, { recursive: true, force: true })
+      const violations = new Set(checks.flatMap((check) => check.violations()))
+      if (violations.size > 0) throw new Error(`Replies are not as Google describes them:\n${[...violations].join('\n')}`)
     },
   }
 }
