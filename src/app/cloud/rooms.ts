@@ -14,6 +14,7 @@ import { createOauth2Room } from '../../cloud/rooms/oauth2/index.ts'
 import { createSecretManagerRoom } from '../../cloud/rooms/secretmanager/index.ts'
 import { createServiceUsageRoom } from '../../cloud/rooms/serviceusage/index.ts'
 import { createStorageRoom } from '../../cloud/rooms/storage/index.ts'
+import { createStsRoom } from '../../cloud/rooms/sts/index.ts'
 import { guestHosts } from './guest-hosts.ts'
 import type { VmDriver } from '../../vm/driver.ts'
 import { serveMetadata } from '../../vm/metadata-server.ts'
@@ -35,6 +36,7 @@ export function createRooms(parts: RoomParts): readonly Room[] {
     createServiceUsageRoom(),
     createIamRoom(),
     createIamCredentialsRoom(),
+    createStsRoom(),
     createIdentityToolkitRoom(),
     createOauth2Room({ ownerRefreshToken: () => parts.ownerRefreshToken }),
     createArtifactRegistryRoom(),
