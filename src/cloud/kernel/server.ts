@@ -16,6 +16,8 @@ import type { TableRow } from './fault-routes.ts'
 import { batchEndpoint, isBatchPath } from './batch.ts'
 import type { Kernel } from './kernel.ts'
 import { describeMissingMethod } from './missing-method.ts'
+import { applyFieldMask, parseFieldMask } from './partial-response.ts'
+import type { FieldMask } from './partial-response.ts'
 import type { Target } from './policy.ts'
 import type { AnyRoute, HostRule, Room, RouteRequest } from './room.ts'
 
@@ -218,13 +220,15 @@ function addRoute(scope: FastifyInstance, kernel: Kernel, room: Room, route: Any
       const call = toRouteRequest(kernel, request, reply, origin, principal)
       if (route.permission !== 'public') authorize(kernel, room, route, call)
       const body = route.raw === true ? undefined : checkBody(route, request.body)
+      // Before the work: a call with a bad mask must change nothing.
+      const mask = fieldMaskOf(call)
       const answered = (): unknown => route.handler({ ...call, body: body as never })
       const result: unknown = await (kernel.faults.active && request.headers['x-kiln-faults'] !== 'off' ? underFaults(kernel, room, route, call, answered) : answered())
       if (reply.sent) return reply
       if (result === undefined) return reply.code(reply.statusCode === 200 ? 204 : reply.statusCode).send()
       if (result instanceof Readable || Buffer.isBuffer(result)) return reply.send(result)
       if (typeof result === 'string') return reply.send(result)
-      return reply.type('application/json; charset=UTF-8').send(JSON.stringify(result, null, 2))
+      return reply.type('application/json; charset=UTF-8').send(JSON.stringify(mask === undefined ? result : applyFieldMask(result, mask), null, 2))
     },
   })
 }
@@ -262,6 +266,12 @@ function authorize(kernel: Kernel, room: Room, route: AnyRoute, call: RouteReque
   if (target.projectId === undefined || room.alwaysEnabled === true || route.anyProject === true) return
   const project = kernel.projects.requireActive(target.projectId, room.service)
   kernel.projects.requireService(project.projectId, room.service)
+}
+
+/** As Google's clients send it: a query parameter with or without `$`, or a header. */
+function fieldMaskOf({ query, headers }: RouteRequest): FieldMask | undefined {
+  const text = query['fields'] ?? query['$fields'] ?? headers['x-goog-fieldmask']
+  return text === undefined || text === '' ? undefined : parseFieldMask(String(text))
 }
 
 /** A call while faults are set: they strike after authorisation, as Google's quotas do. Callers that say `x-kiln-faults: off` are spared, so that the owner can always take a fault back. */
