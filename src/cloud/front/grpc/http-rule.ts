@@ -26,7 +26,7 @@ interface Variable {
   readonly pattern: RegExp
   /** What the pattern was made from, for messages. */
   readonly shape: string
-  /** A single segment escapes `/` as well. */
+  /** A variable that is one segment alone takes any text and escapes `/` as well. */
   readonly isMulti: boolean
 }
 
@@ -80,7 +80,7 @@ function parseTemplate(template: string, request: Type): readonly (string | Vari
     .map((part) => {
       if (!part.startsWith('{')) return part
       const [name = '', shape = '*'] = part.slice(1, -1).split('=')
-      return { path: jsonPath(request, name), pattern: patternFor(shape), shape, isMulti: shape !== '*' }
+      return { path: jsonPath(request, name), pattern: shape === '*' ? /^[^]+$/ : patternFor(shape), shape, isMulti: shape !== '*' }
     })
 }
 
