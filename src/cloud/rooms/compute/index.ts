@@ -1,5 +1,6 @@
 /** Compute Engine: images, disks, real virtual machines, and the networks and firewall rules that decide which of their ports this host reaches. */
 import type { Room } from '../../kernel/room.ts'
+import type { Balancing } from './groups/members.ts'
 import { createInstanceGroups } from './groups/service.ts'
 import type { InstanceGroups } from './groups/service.ts'
 import { computeRoutes } from './routes.ts'
@@ -29,7 +30,8 @@ import { computeMigrations } from './store.ts'
 export type { ComputeDeps } from './service.ts'
 export type { PublicImages } from './service.public-images.ts'
 
-export function createComputeRoom(deps: ComputeDeps): Room {
+/** `balancing`: who tells the health of group members and drains them, in place of the room's own load balancing. */
+export function createComputeRoom(deps: ComputeDeps, balancing?: Balancing): Room {
   let running: { readonly compute: Compute; readonly files: Files; readonly machines: Machines; readonly addresses: Addresses; readonly instanceGroups: InstanceGroups } | undefined
   return {
     id: 'compute',
@@ -56,6 +58,7 @@ export function createComputeRoom(deps: ComputeDeps): Room {
       const instances = createInstances(compute, { disks, addresses, machines, plans })
       const changes = createInstanceChanges(compute, { disks, machines, plans, sources })
       const instanceGroups = createInstanceGroups(compute, { images, instances, changes, plans })
+      if (balancing !== undefined) instanceGroups.connect(balancing)
       running = { compute, files, machines, addresses, instanceGroups }
       return computeRoutes({
         compute,

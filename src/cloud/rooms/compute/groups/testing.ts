@@ -8,8 +8,9 @@ import { serveMetadata } from '../../../../vm/metadata-server.ts'
 import { startTestCloud } from '../../../kernel/testing.ts'
 import type { CallResult, TestCloud } from '../../../kernel/testing.ts'
 import { createComputeRoom } from '../index.ts'
-import { api, importImage, makeArchives, portsRoom, succeed, zone } from '../testing.ts'
+import { api, portsRoom, succeed, zone } from '../testing.ts'
 import type { FakeWorld } from '../testing.ts'
+import type { Balancing } from './members.ts'
 
 export type Json = CallResult['json']
 
@@ -32,7 +33,7 @@ export interface GroupWorld {
 
 export const managers = `${zone}/instanceGroupManagers`
 
-/** The body of a template as gcloud sends it, shortened. */
+/** The body of a template as gcloud sends it, shortened; its disk is blank, since fake machines read none. */
 export function templateBody(name: string, properties: object = {}): object {
   return {
     name,
@@ -42,7 +43,7 @@ export function templateBody(name: string, properties: object = {}): object {
         {
           autoDelete: true,
           boot: true,
-          initializeParams: { sourceImage: 'https://compute.googleapis.com/compute/v1/projects/p-one/global/images/family/srv' },
+          initializeParams: { diskSizeGb: '10' },
           mode: 'READ_WRITE',
           type: 'PERSISTENT',
         },
@@ -55,14 +56,12 @@ export function templateBody(name: string, properties: object = {}): object {
   }
 }
 
-export async function startGroupWorld(): Promise<GroupWorld> {
-  const archives = await makeArchives()
-  const world: FakeWorld = { objects: new Map([['up/sparse.tar.gz', archives.sparse]]), accounts: new Map([['srv@p-one.iam.gserviceaccount.com', false]]) }
+export async function startGroupWorld(balancing?: Balancing): Promise<GroupWorld> {
+  const world: FakeWorld = { objects: new Map(), accounts: new Map([['srv@p-one.iam.gserviceaccount.com', false]]) }
   const driver = createFakeDriver()
-  const room = () => createComputeRoom({ driver, serveMetadata, availableMemoryMib: async () => 100_000, groupTiming: { busyMs: 10, idleMs: 20, backoffMs: 20 } })
+  const room = () => createComputeRoom({ driver, serveMetadata, availableMemoryMib: async () => 100_000, groupTiming: { busyMs: 10, idleMs: 20, backoffMs: 20 } }, balancing)
   const cloud = await startTestCloud(() => [portsRoom(world), room()])
   cloud.addProject('p-one')
-  await importImage(cloud, 'srv-1', { family: 'srv' })
 
   async function get(path: string): Promise<Json> {
     const answer = await cloud.call('GET', path)
@@ -102,9 +101,6 @@ export async function startGroupWorld(): Promise<GroupWorld> {
       const { id } = await get(`${zone}/instances/${instance}`)
       await driver.end(join(cloud.folder, 'cloud', 'vms', id), 'killed (SIGKILL)', false)
     },
-    async close() {
-      await cloud.close()
-      await archives.remove()
-    },
+    close: () => cloud.close(),
   }
 }
