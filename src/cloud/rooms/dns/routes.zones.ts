@@ -121,7 +121,8 @@ function presentZone(zone: Zone): Record<string, unknown> {
     labels: Object.keys(labels).length === 0 ? undefined : labels,
     dnssecConfig: dnssecConfig === undefined || dnssecConfig === null ? undefined : { kind: 'dns#managedZoneDnsSecConfig', nonExistence: 'nsec3', state: 'off', ...dnssecConfig },
     cloudLoggingConfig: { kind: 'dns#managedZoneCloudLoggingConfig', ...cloudLoggingConfig },
-    privateVisibilityConfig: privateVisibilityConfig ?? undefined,
+    // Terraform sends an empty one for every public zone, and Google shows none there.
+    privateVisibilityConfig: visibility === 'private' ? (privateVisibilityConfig ?? undefined) : undefined,
   }
 }
 
