@@ -10,6 +10,7 @@ import { createFirestoreRoom } from '../../cloud/rooms/firestore/index.ts'
 import { createIamRoom } from '../../cloud/rooms/iam/index.ts'
 import { createIamCredentialsRoom } from '../../cloud/rooms/iamcredentials/index.ts'
 import { createIdentityToolkitRoom } from '../../cloud/rooms/identitytoolkit/index.ts'
+import { createLoggingRoom } from '../../cloud/rooms/logging/index.ts'
 import { createOauth2Room } from '../../cloud/rooms/oauth2/index.ts'
 import { createSecretManagerRoom } from '../../cloud/rooms/secretmanager/index.ts'
 import { createServiceUsageRoom } from '../../cloud/rooms/serviceusage/index.ts'
@@ -44,6 +45,7 @@ export function createRooms(parts: RoomParts): readonly Room[] {
     createSecretManagerRoom(),
     createDnsRoom(),
     createFirestoreRoom(),
+    createLoggingRoom(),
     createComputeRoom({ driver: parts.driver, publicImages: parts.publicImages, serveMetadata, guestAccess: { ...parts.guests, hosts: () => guestHosts(rooms) } }),
   ]
   return rooms

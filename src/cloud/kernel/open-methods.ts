@@ -9,6 +9,7 @@ const TOKENS = 'credentials are exchanged for tokens here'
 const KEYS = 'public keys, with which anybody checks signatures'
 const UPLOAD = 'the upload id in the link is the credential: starting the session was authorised'
 const APP = 'apps of end users call with the API key of their project, and with the ID token of their user'
+const LOGS = 'the projects are named in the body: the handler asks for the permission on each'
 const ROLES = 'predefined roles are the same for everybody'
 
 /** Method id -> why it needs no permission. */
@@ -39,6 +40,8 @@ export const openMethods: Readonly<Record<string, string>> = {
   'identitytoolkit.accounts.update': APP,
   'identitytoolkit.tokenCertificates': KEYS,
   'identitytoolkit.tokenKeys': KEYS,
+  'logging.entries.list': LOGS,
+  'logging.entries.write': LOGS,
   'oauth2.certs': KEYS,
   'oauth2.revoke': 'the token to end is the credential',
   'oauth2.serviceAccountCertificates': KEYS,
