@@ -27,7 +27,15 @@ async function makeZone(name: string, dnsName: string): Promise<void> {
 
 test('a new zone has name servers, an id, and its NS and SOA record sets', async () => {
   const made = await api('POST', '/managedZones', {
-    body: { description: 'Test', dnsName: 'One.example.', name: 'one', visibility: 'public', labels: { a: 'b' }, dnssecConfig: { state: 'off' } },
+    body: {
+      description: 'Test',
+      dnsName: 'One.example.',
+      name: 'one',
+      visibility: 'public',
+      labels: { a: 'b' },
+      dnssecConfig: { state: 'off' },
+      privateVisibilityConfig: { networks: [] },
+    },
   })
   expect(made.json).toMatchObject({
     kind: 'dns#managedZone',
@@ -39,6 +47,7 @@ test('a new zone has name servers, an id, and its NS and SOA record sets', async
     nameServers: [1, 2, 3, 4].map((number) => `ns-cloud-a${number}.googledomains.com.`),
     cloudLoggingConfig: { kind: 'dns#managedZoneCloudLoggingConfig' },
   })
+  expect(made.json.privateVisibilityConfig).toBeUndefined()
   const sets = await api('GET', '/managedZones/one/rrsets?maxResults=100')
   expect(sets.json.rrsets).toMatchObject([
     { kind: 'dns#resourceRecordSet', name: 'one.example.', type: 'NS', ttl: 21600, rrdatas: made.json.nameServers },

@@ -141,12 +141,17 @@ function toConfig(body: ZoneBody, before: ZoneConfig): ZoneConfig {
   const signing = dnssecConfig?.state
   if (typeof signing === 'string' && signing !== 'off') throw notServed(`DNSSEC (dnssecConfig.state ${signing})`)
   if (labels !== undefined && labels !== null) checkLabels(labels)
+  // Terraform sends one without networks with every public zone, and must not read it back.
+  const isShown = Object.values(privateVisibilityConfig ?? {}).some((value) => Array.isArray(value) && value.length > 0)
+  if (isShown && before.visibility === 'public')
+    throw invalidValue('entity.managedZone.privateVisibilityConfig', JSON.stringify(privateVisibilityConfig), 'a public zone is seen by everybody')
   return {
     ...before,
     description: description ?? before.description,
     labels: labels ?? before.labels,
     dnssecConfig: dnssecConfig ?? before.dnssecConfig,
     cloudLoggingConfig: cloudLoggingConfig ?? before.cloudLoggingConfig,
-    privateVisibilityConfig: privateVisibilityConfig ?? before.privateVisibilityConfig,
+    privateVisibilityConfig:
+      privateVisibilityConfig === undefined || privateVisibilityConfig === null ? before.privateVisibilityConfig : isShown ? privateVisibilityConfig : undefined,
   }
 }
