@@ -43,6 +43,7 @@ export const openMethods: Readonly<Record<string, string>> = {
   'logging.entries.list': LOGS,
   'logging.entries.write': LOGS,
   'oauth2.certs': KEYS,
+  'oauth2.discovery': 'tells everybody where keys and endpoints are',
   'oauth2.revoke': 'the token to end is the credential',
   'oauth2.serviceAccountCertificates': KEYS,
   'oauth2.serviceAccountKeys': KEYS,

@@ -34,7 +34,7 @@ export interface PublicKeyInfo {
 
 /** Provided by the iam room, for the token endpoints. */
 export interface ServiceAccountKeysPort {
-  /** Keys that may sign an assertion of this account (user-managed, enabled, not expired); only `keyId`, when given. */
+  /** Keys that may sign an assertion of this account while it may act: user-managed ones that are enabled and not expired, and the Google-managed one (signJwt); only `keyId`, when given. */
   assertionKeys(email: string, keyId?: string): readonly PublicKeyInfo[]
   /** Public half of the account's Google-managed key, once it has one. */
   managedKeys(email: string): readonly PublicKeyInfo[]

@@ -75,7 +75,7 @@ export async function createServer(options: ServerOptions): Promise<CloudServer>
     const slash = url.indexOf('/', 1)
     const query = url.indexOf('?')
     const end = slash === -1 ? (query === -1 ? url.length : query) : slash
-    const host = direct ? decodeURIComponent(url.slice(1, end)).toLowerCase() : headerHost.replace(/:443$/, '')
+    const host = direct ? decodeSafely(url.slice(1, end)).toLowerCase() : headerHost.replace(/:443$/, '')
     return rewrite(raw, host, direct ? url.slice(end) || '/' : url, direct, headerHost)
   }
 
@@ -157,6 +157,15 @@ export async function createServer(options: ServerOptions): Promise<CloudServer>
   }
 }
 
+/** Before routing nothing may throw: an error there would end the daemon. */
+function decodeSafely(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 function isOwnHost(header: string, port: number): boolean {
   return header === `127.0.0.1:${port}` || header === `localhost:${port}` || header === `[::1]:${port}` || (port === 0 && /^(localhost|127\.0\.0\.1)(:\d+)?$/.test(header))
 }
@@ -216,7 +225,7 @@ function addRoute(scope: FastifyInstance, kernel: Kernel, room: Room, route: Any
     handler: async (request, reply) => {
       const origin = origins.get(request.raw)
       if (origin === undefined) throw new ApiError('NOT_FOUND', 'Not found.')
-      const principal = route.permission === 'public' ? anonymous : await authenticate(kernel, request.headers, route.basicAuth === true)
+      const principal = route.permission === 'public' ? anonymous : await authenticate(kernel, request.headers, route.basicAuth === true, origin.host)
       const call = toRouteRequest(kernel, request, reply, origin, principal)
       if (route.permission !== 'public') authorize(kernel, room, route, call)
       const body = route.raw === true ? undefined : checkBody(route, request.body)

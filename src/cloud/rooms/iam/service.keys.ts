@@ -108,7 +108,7 @@ export function createKeyService(kernel: Kernel, store: IamStore, accounts: Acco
       if (account === undefined || !mayAct(account)) return []
       return store
         .keysOf(account.uniqueId)
-        .filter((key) => isUsable(key) && (keyId === undefined || key.keyId === keyId))
+        .filter((key) => (isUsable(key) || key.kind === 'SYSTEM_MANAGED') && (keyId === undefined || key.keyId === keyId))
         .map((key) => toPublic(key, account.email))
     },
     managedKeys(email) {

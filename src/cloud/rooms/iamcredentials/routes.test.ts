@@ -52,9 +52,42 @@ test('bad requests: no scope, a long or odd lifetime, a project, delegates, an u
     expect((await ask('generateAccessToken', body)).status, JSON.stringify(body)).toBe(400)
   }
   expect((await ask('generateAccessToken', { scope }, { project: 'moshi-3' })).status).toBe(400)
-  expect((await ask('generateAccessToken', { scope, delegates: ['projects/-/serviceAccounts/x@y.z'] })).status).toBe(501)
   expect((await ask('generateAccessToken', { scope }, { account: 'nobody@moshi-3.iam.gserviceaccount.com' })).status).toBe(403)
   expect((await ask('generateAccessToken', { scope }, { account: 'nobody@moshi-3.iam.gserviceaccount.com', token: cloud.ownerToken() })).status).toBe(404)
+})
+
+test('a chain of delegates needs every link, and the caller nothing on the account itself', async () => {
+  const make = async (accountId: string): Promise<string> =>
+    (await cloud.call('POST', 'iam.googleapis.com/v1/projects/moshi-3/serviceAccounts', { body: { accountId } })).json.email
+  const [first, second, last] = [await make('chain-first'), await make('chain-second'), await make('chain-last')]
+  const caller = cloud.userToken('chained@example.com')
+  const delegates = [first, second].map((name) => `projects/-/serviceAccounts/${name}`)
+  const link = (on: string, member: string) => cloud.kernel().policies.grant(`projects/moshi-3/serviceAccounts/${on}`, 'roles/iam.serviceAccountTokenCreator', member)
+  const attempt = (verb = 'generateAccessToken', body: object = { scope }) => ask(verb, { ...body, delegates }, { token: caller, account: last })
+  for (const [on, member, missing] of [
+    [first, 'user:chained@example.com', first],
+    [second, `serviceAccount:${first}`, second],
+    [last, `serviceAccount:${second}`, last],
+  ] as const) {
+    const refused = await attempt()
+    expect(refused.status).toBe(403)
+    expect(refused.json.error.message).toMatch(new RegExp(`Permission 'iam\\.serviceAccounts\\.(implicitDelegation|getAccessToken)' denied on resource '.*${missing}`))
+    link(on, member)
+  }
+  const made = await attempt()
+  expect(made.status, made.text).toBe(200)
+  expect(cloud.kernel().tokens.verify(made.json.accessToken)?.principal.email).toBe(last)
+  expect((await attempt('signBlob', { payload: 'AAAA' })).status).toBe(200)
+  expect((await attempt('signJwt', { payload: '{}' })).status).toBe(200)
+  expect((await attempt('generateIdToken', { audience: 'a' })).status).toBe(200)
+  expect((await ask('generateAccessToken', { scope }, { token: caller, account: last })).status, 'without the chain').toBe(403)
+  for (const bad of ['x@y.z', 'projects/moshi-3/serviceAccounts/x@y.z', ''])
+    expect((await ask('generateAccessToken', { scope, delegates: [bad] }, { token: caller, account: last })).status, bad).toBe(400)
+  expect(
+    (await ask('generateAccessToken', { scope, delegates: ['projects/-/serviceAccounts/nobody@moshi-3.iam.gserviceaccount.com'] }, { token: caller, account: last })).status,
+  ).toBe(404)
+  await cloud.call('POST', `iam.googleapis.com/v1/projects/-/serviceAccounts/${second}:disable`)
+  expect((await attempt()).json.error.message).toContain('disabled')
 })
 
 test('identity tokens verify with the key of the issuer, JWTs and blobs with that of the account', async () => {

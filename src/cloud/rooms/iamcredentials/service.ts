@@ -3,8 +3,12 @@ import { ApiError, invalidArgument, notFound } from '../../kernel/api-error.ts'
 import { mintIdToken } from '../../kernel/id-token.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ServiceAccountInfo } from '../../kernel/ports.ts'
+import type { Target } from '../../kernel/policy.ts'
 import { serviceAccountPrincipal } from '../../kernel/principal.ts'
+import type { Principal } from '../../kernel/principal.ts'
 
+const SERVICE = 'iamcredentials.googleapis.com'
+const DELEGATE = /^(?:projects\/-\/serviceAccounts\/)([^/]+)$/
 const MAX_LIFETIME_SECONDS = 3600
 const MAX_JWT_LIFETIME_SECONDS = 12 * 3600
 
@@ -21,7 +25,32 @@ export function createCredentialsService(kernel: Kernel) {
     return account
   }
 
+  function targetOf(account: ServiceAccountInfo): Target {
+    return { projectId: account.projectId, resource: `projects/${account.projectId}/serviceAccounts/${account.email}` }
+  }
+
   return {
+    targetOf,
+
+    /**
+     * A chain of delegates: the caller may delegate to the first, each to the next, and the last has `permission` on the account.
+     * https://cloud.google.com/iam/docs/create-short-lived-credentials-delegated
+     * @throws ApiError 400, 403, 404
+     */
+    checkChain(caller: Principal, delegates: readonly string[], emailOrId: string, permission: string): void {
+      let current = caller
+      for (const delegate of delegates) {
+        const name = DELEGATE.exec(delegate)?.[1]
+        if (name === undefined) throw invalidArgument(`Invalid delegate ${JSON.stringify(delegate)}: it must have the form projects/-/serviceAccounts/ACCOUNT_EMAIL_OR_UNIQUEID.`)
+        const account = usable(name)
+        kernel.policies.require(current, 'iam.serviceAccounts.implicitDelegation', targetOf(account))
+        current = serviceAccountPrincipal(account.email)
+      }
+      const target = targetOf(usable(emailOrId))
+      kernel.policies.require(current, permission, target)
+      kernel.projects.requireService(kernel.projects.requireActive(target.projectId ?? '', SERVICE).projectId, SERVICE)
+    },
+
     find: (emailOrId: string): ServiceAccountInfo | undefined => accounts().find(emailOrId),
 
     /** `lifetime` is a duration such as `3600s`. @throws ApiError 400, 403, 404 */

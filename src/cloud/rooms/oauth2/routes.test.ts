@@ -2,6 +2,7 @@ import { createPrivateKey, sign, X509Certificate } from 'node:crypto'
 import { JWT, OAuth2Client, UserRefreshClient } from 'google-auth-library'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
+import { federatedPrincipal } from '../../kernel/federation/provider.ts'
 import { describeRoomContract } from '../../kernel/room-contract.ts'
 import { startTestCloud } from '../../kernel/testing.ts'
 import type { CallResult, TestCloud } from '../../kernel/testing.ts'
@@ -205,4 +206,107 @@ test('tokeninfo tells whose a token is, and nothing of others', async () => {
   const unknown = await cloud.call('GET', 'oauth2.googleapis.com/tokeninfo?access_token=ya29.x', { token: null })
   expect(unknown.status).toBe(400)
   expect(unknown.json).toEqual({ error: 'invalid_token', error_description: 'Invalid Value' })
+})
+
+test('what an account signs by signJwt is an assertion too, until the account is disabled', async () => {
+  const file = await newKeyFile()
+  const now = Math.floor(Date.now() / 1000)
+  const claims = JSON.stringify({ iss: file.client_email, sub: file.client_email, scope, aud: 'https://oauth2.googleapis.com/token', iat: now, exp: now + 600 })
+  const { jwt } = await cloud.kernel().ports.use('serviceAccountKeys').signClaims(file.client_email, claims)
+  expect((await exchange(jwt)).json.access_token).toMatch(/^ya29\./)
+  await cloud.call('POST', `${iam}/${file.client_email}:disable`)
+  expect((await exchange(jwt)).json).toEqual({ error: 'invalid_grant', error_description: expect.stringMatching(/disabled/) })
+})
+
+function selfSigned(file: KeyFile, change: Record<string, unknown> = {}, header: Record<string, unknown> = {}): string {
+  return assertion(file, { sub: file.client_email, aud: 'https://iam.googleapis.com/', scope: undefined, ...change }, header)
+}
+
+test('an account calls with a JWT that it signed itself for that service', async () => {
+  const file = await newKeyFile()
+  const other = await newKeyFile()
+  cloud.kernel().policies.grant('projects/moshi-3', 'roles/iam.serviceAccountViewer', `serviceAccount:${file.client_email}`)
+  const call = (token: string) => cloud.call('GET', 'iam.googleapis.com/v1/projects/moshi-3/serviceAccounts', { token })
+  const now = Math.floor(Date.now() / 1000)
+  for (const good of [
+    selfSigned(file),
+    selfSigned(file, { aud: 'https://iam.googleapis.com/v1/projects' }),
+    selfSigned(file, { aud: `${cloud.url()}/iam.googleapis.com/v1/x` }),
+    selfSigned(file, { aud: undefined, scope }),
+    selfSigned(file, {}, { kid: undefined }),
+  ]) {
+    expect((await call(good)).status, good).toBe(200)
+  }
+  for (const [bad, message] of [
+    [selfSigned(file, { aud: 'https://storage.googleapis.com/' }), /audience/],
+    [selfSigned(file, { aud: `${cloud.url()}/storage.googleapis.com/` }), /audience/],
+    [selfSigned(file, { aud: 'iam.googleapis.com' }), /audience/],
+    [selfSigned(file, { aud: undefined }), /audience/],
+    [selfSigned(file, { iat: now - 7200, exp: now - 3600 }), /expired/],
+    [selfSigned(file, { iat: now + 1000, exp: now + 2000 }), /future/],
+    [selfSigned(file, { exp: now + 7200 }), /more than an hour/],
+    [selfSigned(file, { exp: undefined }), /iat and exp/],
+    [selfSigned(file, { sub: 'boss@example.com' }), /iss and sub/],
+    [selfSigned(file, { iss: other.client_email, sub: other.client_email }), /signature/],
+    [selfSigned({ ...file, private_key: other.private_key }), /signature/],
+    [selfSigned(file, {}, { alg: 'none' }), /RS256/],
+    [selfSigned(file, {}, { alg: 'HS256' }), /RS256/],
+    [selfSigned(file, {}, { kid: other.private_key_id }), /signature/],
+    [selfSigned(file, { iss: 'owner@kiln.local', sub: 'owner@kiln.local' }), /signature/],
+  ] as const) {
+    const answer = await call(bad)
+    expect(answer.status).toBe(401)
+    expect(answer.json.error).toMatchObject({ status: 'UNAUTHENTICATED', message: expect.stringMatching(message) })
+  }
+  const client = new JWT({ email: file.client_email, key: file.private_key, keyId: file.private_key_id })
+  const headers = await client.getRequestHeaders(`${cloud.url()}/iam.googleapis.com/v1/projects/moshi-3/serviceAccounts`)
+  expect((await call((headers.get('authorization') ?? '').replace('Bearer ', ''))).status, "Google's library without scopes").toBe(200)
+  await cloud.call('POST', `${iam}/${file.client_email}:disable`)
+  expect((await call(selfSigned(file))).status).toBe(401)
+  await cloud.call('POST', `${iam}/${file.client_email}:enable`)
+  expect((await call(selfSigned(file))).status).toBe(200)
+  await cloud.call('DELETE', `${iam}/${file.client_email}/keys/${file.private_key_id}`)
+  expect((await call(selfSigned(file))).status).toBe(401)
+})
+
+test('user info, token info, revocation and key sets answer under all their names', async () => {
+  const file = await newKeyFile()
+  const token = (await exchange(assertion(file))).json.access_token
+  for (const method of ['GET', 'POST']) {
+    for (const path of ['openidconnect.googleapis.com/v1/userinfo', 'www.googleapis.com/oauth2/v3/userinfo'])
+      expect((await cloud.call(method, path, { token })).json, path).toMatchObject({ email: file.client_email, email_verified: true, sub: expect.any(String) })
+    for (const version of ['v1', 'v2'])
+      expect((await cloud.call(method, `www.googleapis.com/oauth2/${version}/userinfo`, { token })).json).toMatchObject({
+        email: file.client_email,
+        verified_email: true,
+        id: expect.any(String),
+      })
+  }
+  expect((await cloud.call('GET', `www.googleapis.com/oauth2/v1/tokeninfo?access_token=${token}`, { token: null })).json).toMatchObject({
+    email: file.client_email,
+    verified_email: true,
+    expires_in: expect.any(Number),
+  })
+  expect((await cloud.call('GET', `www.googleapis.com/oauth2/v3/tokeninfo?access_token=${token}`, { token: null })).json).toMatchObject({
+    email_verified: 'true',
+    expires_in: expect.any(String),
+  })
+  const discovery = (await cloud.call('GET', 'accounts.google.com/.well-known/openid-configuration', { token: null })).json
+  expect(discovery).toMatchObject({ issuer: 'https://accounts.google.com', jwks_uri: 'https://www.googleapis.com/oauth2/v3/certs' })
+  for (const path of ['service_accounts/v1/jwk', 'service_accounts/v1/metadata/jwk', 'robot/v1/metadata/jwk'])
+    expect((await cloud.call('GET', `www.googleapis.com/${path}/${file.client_email}`, { token: null })).json.keys[0].kid, path).toBe(file.private_key_id)
+  expect(Object.keys((await cloud.call('GET', `www.googleapis.com/service_accounts/v1/metadata/x509/${file.client_email}`, { token: null })).json)).toEqual([file.private_key_id])
+  expect((await cloud.call('GET', `accounts.google.com/o/oauth2/revoke?token=${token}`, { token: null })).status).toBe(200)
+  expect((await cloud.call('GET', 'www.googleapis.com/oauth2/v3/userinfo', { token })).status).toBe(401)
+})
+
+test('a federated identity has no e-mail, and its token is none of this endpoint', async () => {
+  const principal = federatedPrincipal(
+    { projectNumber: cloud.kernel().projects.find('moshi-3')?.projectNumber ?? '', poolId: 'github' },
+    { subject: 's', groups: [], attributes: {} },
+  )
+  await cloud.call('POST', 'iam.googleapis.com/v1/projects/moshi-3/locations/global/workloadIdentityPools?workloadIdentityPoolId=github', { body: {} })
+  const token = cloud.tokenFor(principal)
+  expect((await cloud.call('GET', `oauth2.googleapis.com/tokeninfo?access_token=${token}`, { token: null })).json.error).toBe('invalid_token')
+  expect((await cloud.call('GET', 'openidconnect.googleapis.com/v1/userinfo', { token })).json).toEqual({ sub: expect.any(String) })
 })

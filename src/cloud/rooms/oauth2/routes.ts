@@ -1,4 +1,5 @@
 /** The token endpoint under all its names, token info, user info and key sets. */
+import type { Principal } from '../../kernel/principal.ts'
 import type { Route, AnyRoute, RouteRequest } from '../../kernel/room.ts'
 import { OauthError } from './errors.ts'
 import { RevokeRequest, TokenInfoRequest, TokenRequest } from './schema.ts'
@@ -10,30 +11,44 @@ export function createOauthRoutes(service: OauthService): readonly AnyRoute[] {
     tokenRoute(service, 'api', '/token'),
     tokenRoute(service, 'www', '/oauth2/v4/token'),
     tokenRoute(service, 'accounts', '/o/oauth2/token'),
-    revokeRoute(service),
+    tokenRoute(service, 'accounts', '/o/oauth2/v2/token'),
+    revokeRoute(service, 'POST', 'api', '/revoke'),
+    revokeRoute(service, 'POST', 'accounts', '/o/oauth2/revoke'),
+    revokeRoute(service, 'GET', 'accounts', '/o/oauth2/revoke'),
     ...tokenInfoRoutes(service, 'api', '/tokeninfo'),
-    ...tokenInfoRoutes(service, 'www', '/oauth2/v1/tokeninfo'),
+    ...tokenInfoRoutes(service, 'www', '/oauth2/v1/tokeninfo', true),
+    ...tokenInfoRoutes(service, 'www', '/oauth2/v2/tokeninfo', true),
     ...tokenInfoRoutes(service, 'www', '/oauth2/v3/tokeninfo'),
+    { id: 'oauth2.discovery', method: 'GET', host: 'accounts', path: '/.well-known/openid-configuration', permission: 'public', handler: () => service.discovery() },
     { id: 'oauth2.certs', method: 'GET', host: 'www', path: '/oauth2/v3/certs', permission: 'public', handler: () => service.keySet() },
     { id: 'oauth2.certs', method: 'GET', host: 'www', path: '/oauth2/v1/certs', permission: 'public', handler: () => service.certificates() },
-    {
+    ...['/robot/v1/metadata/x509', '/service_accounts/v1/metadata/x509'].map((path): AnyRoute => ({
       id: 'oauth2.serviceAccountCertificates',
       method: 'GET',
       host: 'www',
-      path: '/robot/v1/metadata/x509/:account',
+      path: `${path}/:account`,
       permission: 'public',
       handler: ({ params }) => service.certificates(params['account'] ?? ''),
-    },
-    {
+    })),
+    ...['/service_accounts/v1/jwk', '/service_accounts/v1/metadata/jwk', '/robot/v1/metadata/jwk'].map((path): AnyRoute => ({
       id: 'oauth2.serviceAccountKeys',
       method: 'GET',
       host: 'www',
-      path: '/service_accounts/v1/jwk/:account',
+      path: `${path}/:account`,
       permission: 'public',
       handler: ({ params }) => service.keySet(params['account'] ?? ''),
-    },
-    { id: 'oauth2.userinfo', method: 'GET', host: 'openid', path: '/v1/userinfo', permission: 'authenticated', handler: ({ principal }) => service.userInfo(principal) },
+    })),
+    ...(['GET', 'POST'] as const).flatMap((method) => [
+      userInfoRoute(method, 'openid', '/v1/userinfo', service.userInfo),
+      userInfoRoute(method, 'www', '/oauth2/v3/userinfo', service.userInfo),
+      userInfoRoute(method, 'www', '/oauth2/v2/userinfo', service.oldUserInfo),
+      userInfoRoute(method, 'www', '/oauth2/v1/userinfo', service.oldUserInfo),
+    ]),
   ]
+}
+
+function userInfoRoute(method: 'GET' | 'POST', host: string, path: string, answer: (principal: Principal) => Record<string, unknown>): AnyRoute {
+  return { id: 'oauth2.userinfo', method, host, path, permission: 'authenticated', handler: ({ principal }) => answer(principal) }
 }
 
 function tokenRoute(service: OauthService, host: string, path: string): AnyRoute {
@@ -55,11 +70,12 @@ function tokenRoute(service: OauthService, host: string, path: string): AnyRoute
   return route
 }
 
-function revokeRoute(service: OauthService): AnyRoute {
+function revokeRoute(service: OauthService, method: 'GET' | 'POST', host: string, path: string): AnyRoute {
   const route: Route<ReturnType<typeof RevokeRequest.parse>> = {
     id: 'oauth2.revoke',
-    method: 'POST',
-    path: '/revoke',
+    method,
+    host,
+    path,
     permission: 'public',
     body: RevokeRequest,
     handler: (request) => answer(request, async () => service.revoke(required(request.body.token ?? request.query['token'], 'token'))),
@@ -67,10 +83,14 @@ function revokeRoute(service: OauthService): AnyRoute {
   return route
 }
 
-function tokenInfoRoutes(service: OauthService, host: string, path: string): readonly AnyRoute[] {
+function tokenInfoRoutes(service: OauthService, host: string, path: string, old = false): readonly AnyRoute[] {
   const id = 'oauth2.tokeninfo'
   const info = (request: RouteRequest<unknown>, given: ReturnType<typeof TokenInfoRequest.parse>): Promise<unknown> =>
-    answer(request, async () => (given.id_token === undefined ? service.accessTokenInfo(required(given.access_token, 'access_token')) : service.idTokenInfo(given.id_token)))
+    answer(request, async () => {
+      if (given.id_token !== undefined) return service.idTokenInfo(given.id_token)
+      const token = required(given.access_token, 'access_token')
+      return old ? service.oldAccessTokenInfo(token) : service.accessTokenInfo(token)
+    })
   const post: Route<ReturnType<typeof TokenInfoRequest.parse>> = {
     id,
     method: 'POST',

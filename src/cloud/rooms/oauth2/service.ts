@@ -1,6 +1,8 @@
 /** Turns signed assertions of service accounts, and the owner's refresh token, into tokens. */
 import { createHash, createPublicKey, timingSafeEqual, verify } from 'node:crypto'
 import { ID_TOKEN_ISSUER, mintIdToken } from '../../kernel/id-token.ts'
+import { parseJwt } from '../../kernel/jwt.ts'
+import type { Jwt } from '../../kernel/jwt.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { PublicKeyInfo } from '../../kernel/ports.ts'
 import { ownerPrincipal, serviceAccountPrincipal } from '../../kernel/principal.ts'
@@ -16,13 +18,6 @@ const AUDIENCES =
 const MAX_LIFETIME_SECONDS = 3600
 const SKEW_SECONDS = 300
 const TIMES = 'Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.'
-
-interface Jwt {
-  readonly header: unknown
-  readonly claims: unknown
-  readonly signed: Buffer
-  readonly signature: Buffer
-}
 
 export type OauthService = ReturnType<typeof createOauthService>
 
@@ -86,7 +81,8 @@ export function createOauthService(kernel: Kernel, ownerRefreshToken: () => stri
     /** @throws OauthError when it is not a valid token of this cloud */
     accessTokenInfo(accessToken: string): Record<string, unknown> {
       const info = tokens.verify(accessToken)
-      if (info === undefined) throw new OauthError('invalid_token', 'Invalid Value')
+      // Google's endpoint does not know the tokens of federated identities either: those are asked about at the token exchange.
+      if (info === undefined || !hasEmail(info.principal)) throw new OauthError('invalid_token', 'Invalid Value')
       const subject = subjectOf(info.principal)
       const expiresAt = Math.floor(info.expiresAtMs / 1000)
       return {
@@ -100,6 +96,12 @@ export function createOauthService(kernel: Kernel, ownerRefreshToken: () => stri
         email_verified: 'true',
         access_type: 'online',
       }
+    },
+
+    /** The same in the words of the first versions. @throws OauthError when it is not a valid token of this cloud */
+    oldAccessTokenInfo(accessToken: string): Record<string, unknown> {
+      const { aud, sub, scope, expires_in: expiresIn, email, access_type: accessType } = this.accessTokenInfo(accessToken)
+      return { issued_to: aud, audience: aud, user_id: sub, scope, expires_in: Number(expiresIn), email, verified_email: true, access_type: accessType }
     },
 
     /** @throws OauthError when this cloud did not sign it, or it has expired */
@@ -125,7 +127,29 @@ export function createOauthService(kernel: Kernel, ownerRefreshToken: () => stri
       return { ...Object.fromEntries(Object.entries(claims.data).map(([name, value]) => [name, String(value)])), alg: 'RS256', kid: key.keyId, typ: 'JWT' }
     },
 
-    userInfo: (principal: Principal): Record<string, unknown> => ({ sub: subjectOf(principal), email: principal.email, email_verified: true }),
+    userInfo: (principal: Principal): Record<string, unknown> => ({ sub: subjectOf(principal), ...(hasEmail(principal) ? { email: principal.email, email_verified: true } : {}) }),
+
+    /** The same in the words of the first versions. */
+    oldUserInfo: (principal: Principal): Record<string, unknown> => ({
+      id: subjectOf(principal),
+      ...(hasEmail(principal) ? { email: principal.email, verified_email: true } : {}),
+    }),
+
+    /** What clients of OpenID Connect look up about the issuer of identity tokens. */
+    discovery: (): Record<string, unknown> => ({
+      issuer: ID_TOKEN_ISSUER,
+      authorization_endpoint: 'https://accounts.google.com/o/oauth2/v2/auth',
+      token_endpoint: 'https://oauth2.googleapis.com/token',
+      userinfo_endpoint: 'https://openidconnect.googleapis.com/v1/userinfo',
+      revocation_endpoint: 'https://oauth2.googleapis.com/revoke',
+      jwks_uri: 'https://www.googleapis.com/oauth2/v3/certs',
+      response_types_supported: ['id_token'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: ['RS256'],
+      scopes_supported: ['openid', 'email'],
+      claims_supported: ['aud', 'email', 'email_verified', 'exp', 'iat', 'iss', 'sub'],
+      grant_types_supported: ['refresh_token', JWT_BEARER],
+    }),
 
     /** Public keys: those that identity tokens are checked with, or all of one account. */
     keySet(email?: string): { keys: readonly Record<string, unknown>[] } {
@@ -138,7 +162,8 @@ export function createOauthService(kernel: Kernel, ownerRefreshToken: () => stri
 
   function publicKeys(email: string | undefined): readonly PublicKeyInfo[] {
     const port = ports.use('serviceAccountKeys')
-    return email === undefined ? port.issuerKeys() : [...port.managedKeys(email), ...port.assertionKeys(email)]
+    if (email === undefined) return port.issuerKeys()
+    return [...new Map([...port.managedKeys(email), ...port.assertionKeys(email)].map((key) => [key.keyId, key])).values()]
   }
 
   function subjectOf(principal: Principal): string {
@@ -147,20 +172,9 @@ export function createOauthService(kernel: Kernel, ownerRefreshToken: () => stri
   }
 }
 
-function parseJwt(text: string): Jwt | undefined {
-  const parts = text.split('.')
-  const [header, claims, signature] = parts
-  if (parts.length !== 3 || header === undefined || claims === undefined || signature === undefined) return undefined
-  try {
-    return {
-      header: JSON.parse(Buffer.from(header, 'base64url').toString()) as unknown,
-      claims: JSON.parse(Buffer.from(claims, 'base64url').toString()) as unknown,
-      signed: Buffer.from(`${header}.${claims}`),
-      signature: Buffer.from(signature, 'base64url'),
-    }
-  } catch {
-    return undefined
-  }
+/** Federated identities have none. */
+function hasEmail(principal: Principal): boolean {
+  return /^(user|serviceAccount):/.test(principal.member)
 }
 
 function isSignedBy(jwt: Jwt, key: PublicKeyInfo): boolean {
