@@ -60,7 +60,8 @@ export function listLocations(): readonly FirestoreLocation[] {
 }
 
 export function findLocation(locationId: string): FirestoreLocation | undefined {
-  const displayName = locations[locationId]
+  // Names such as constructor are in every object.
+  const displayName = Object.hasOwn(locations, locationId) ? locations[locationId] : undefined
   return displayName === undefined ? undefined : { locationId, displayName }
 }
 
