@@ -1,10 +1,16 @@
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
+import { mkdtemp } from 'node:fs/promises'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { status as codes } from '@grpc/grpc-js'
 import type { ServiceError } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { openAuthority } from '../../cloud/front/authority.ts'
+import { createFront } from '../../cloud/front/front.ts'
 import { statusDetails, testClient } from '../../cloud/front/grpc/testing.ts'
 import type { GrpcTestClient } from '../../cloud/front/grpc/testing.ts'
 import type { GrpcFront } from '../../cloud/front/grpc/types.ts'
@@ -17,6 +23,7 @@ import { createIamRoom } from '../../cloud/rooms/iam/index.ts'
 import { createIamCredentialsRoom } from '../../cloud/rooms/iamcredentials/index.ts'
 import { createSecretManagerRoom } from '../../cloud/rooms/secretmanager/index.ts'
 import { createServiceUsageRoom } from '../../cloud/rooms/serviceusage/index.ts'
+import { removeAll } from '../../host/files.ts'
 import { createGrpcFront } from './grpc.ts'
 
 const rooms = [
@@ -57,7 +64,7 @@ function port(): number {
 
 /** A client with the owner's token, or another. */
 function client(service: string, file: string, host: string, token: string = cloud.ownerToken()): GrpcTestClient['call'] {
-  const made = testClient(port(), service, file, host)
+  const made = testClient(`127.0.0.1:${port()}`, service, file, { authority: host })
   clients.push(made)
   return (method, request, options = {}) => made.call(method, request, { ...options, metadata: { authorization: `Bearer ${token}`, ...options.metadata } })
 }
@@ -190,6 +197,33 @@ test('a method that no room has is UNIMPLEMENTED and says so', async () => {
   const error = await failure(call('GetTagKey', { name: 'tagKeys/1' }))
   expect(error.code).toBe(codes.UNIMPLEMENTED)
   expect(error.details).toContain('not implemented by the pocket cloud')
+})
+
+test('through the proxy, with TLS of the cloud’s own authority, as Google’s libraries connect', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'kiln-grpc-'))
+  const authority = await openAuthority(folder)
+  const http = createHttpServer().listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  const tls = createFront({ authority, server: http, onHttp2: (socket) => front.handleConnection(socket, { secure: true }), offline: true })
+  // grpc-js reads the variable when a channel is made.
+  const before = process.env['grpc_proxy']
+  process.env['grpc_proxy'] = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  const made = testClient('secretmanager.googleapis.com:443', 'google.cloud.secretmanager.v1.SecretManagerService', 'google/cloud/secretmanager/v1/service.proto', {
+    rootCertificates: Buffer.from(authority.certificate),
+  })
+  if (before === undefined) delete process.env['grpc_proxy']
+  else process.env['grpc_proxy'] = before
+  try {
+    const metadata = { authorization: `Bearer ${cloud.ownerToken()}` }
+    const secret = await made.call('CreateSecret', { parent: 'projects/p-one', secretId: 'over-tls', secret: { replication: { automatic: {} } } }, { metadata })
+    expect(secret.name).toMatch(/over-tls$/)
+  } finally {
+    made.close()
+    await tls.close()
+    http.closeAllConnections()
+    http.close()
+    await removeAll(folder)
+  }
 })
 
 test('plain REST over HTTP/2 reaches the rooms, with its body', async () => {

@@ -22,7 +22,7 @@ function json(body: unknown, status = 200, headers: Record<string, string> = {})
 }
 
 function client(...[service, file, authority, options]: readonly [string, string, string, Record<string, number>?]): GrpcTestClient {
-  const made = testClient(front.port, service, file, authority, options)
+  const made = testClient(`127.0.0.1:${front.port}`, service, file, { authority, channelOptions: options ?? {} })
   clients.push(made)
   return made
 }

@@ -46,22 +46,28 @@ export async function startTestFront(options: GrpcServerOptions): Promise<GrpcTe
   }
 }
 
+export interface TestClientOptions {
+  /** The Google host that the client believes it talks to. Default: the address. */
+  readonly authority?: string
+  /** Speaks TLS and trusts these. Default: plaintext. */
+  readonly rootCertificates?: Buffer
+  readonly channelOptions?: Readonly<Record<string, string | number>>
+}
+
 /**
  * A grpc-js client of a service.
+ * @param address `host:port`
  * @param serviceName full name
- * @param authority the Google host that the client believes it talks to
+ * @param file the protocol file that declares it
  */
-export function testClient(port: number, serviceName: string, file: string, authority: string, channelOptions: Readonly<Record<string, string | number>> = {}): GrpcTestClient {
+export function testClient(address: string, serviceName: string, file: string, options: TestClientOptions = {}): GrpcTestClient {
   const folder = dirname(createRequire(import.meta.url).resolve('google-proto-files/package.json'))
   const definition = loadSync(file, { includeDirs: [folder], keepCase: false, longs: String, enums: String, defaults: true, oneofs: true, json: true })
   let found: Answer = loadPackageDefinition(definition)
   for (const part of serviceName.split('.')) found = found[part]
-  const client = new found(`127.0.0.1:${port}`, credentials.createInsecure(), {
-    'grpc.default_authority': authority,
-    'grpc.use_local_subchannel_pool': 1,
-    'grpc.enable_retries': 0,
-    ...channelOptions,
-  })
+  const channel = options.rootCertificates === undefined ? credentials.createInsecure() : credentials.createSsl(options.rootCertificates)
+  const authority = options.authority === undefined ? {} : { 'grpc.default_authority': options.authority }
+  const client = new found(address, channel, { 'grpc.use_local_subchannel_pool': 1, 'grpc.enable_retries': 0, ...authority, ...options.channelOptions })
   return {
     call(method, request, { metadata = {}, ...callOptions } = {}) {
       const sent = new Metadata()
