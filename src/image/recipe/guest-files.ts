@@ -3,6 +3,8 @@
  * server VM has no use for. Values that differ between clouds come through the metadata server, never from here.
  */
 
+import { cloudNamesScript, cloudNamesUnit, trustEnvironment, trustLinksScript } from './cloud-names.ts'
+
 export interface GuestFile {
   /** Absolute path in the image. */
   readonly path: string
@@ -93,8 +95,11 @@ const lateUnits: readonly string[] = ['dbus.service', 'systemd-logind.service', 
 export const enabledUnits: readonly { readonly unit: string; readonly target: string; readonly path: string }[] = [
   { unit: 'systemd-networkd.service', target: 'multi-user.target', path: '/lib/systemd/system/systemd-networkd.service' },
   { unit: 'kiln-ssh-key.service', target: 'multi-user.target', path: '/etc/systemd/system/kiln-ssh-key.service' },
+  { unit: 'kiln-names.service', target: 'multi-user.target', path: '/etc/systemd/system/kiln-names.service' },
   { unit: 'kiln-late.service', target: 'multi-user.target', path: '/etc/systemd/system/kiln-late.service' },
 ]
+
+const trustVariables = Object.entries(trustEnvironment).map(([name, value]) => `${name}=${value}`)
 
 /** The files that the recipe puts into a base image. `suite` names the Debian release in apt's sources. */
 export function baseGuestFiles(suite: string): GuestFile[] {
@@ -117,7 +122,14 @@ export function baseGuestFiles(suite: string): GuestFile[] {
     },
     ...lateUnits.map((unit) => ({ path: `/etc/systemd/system/${unit}.d/kiln.conf`, content: '[Unit]\nAfter=systemd-networkd.service\n' })),
     { path: '/etc/systemd/journald.conf.d/kiln.conf', content: '[Journal]\nStorage=volatile\nRuntimeMaxUse=32M\nAudit=no\n' },
-    { path: '/etc/systemd/system.conf.d/kiln.conf', content: '[Manager]\nDefaultTimeoutStopSec=20s\nDefaultTimeoutStartSec=180s\n' },
+    {
+      path: '/etc/systemd/system.conf.d/kiln.conf',
+      content: `[Manager]\nDefaultTimeoutStopSec=20s\nDefaultTimeoutStartSec=180s\nDefaultEnvironment=${trustVariables.join(' ')}\n`,
+    },
+    { path: '/etc/environment', content: `${trustVariables.join('\n')}\n` },
+    { path: '/etc/systemd/system/kiln-names.service', content: cloudNamesUnit },
+    { path: '/usr/lib/kiln/names', mode: 0o755, content: cloudNamesScript },
+    { path: '/usr/lib/kiln/trust-links', mode: 0o755, content: trustLinksScript },
     // One key type: the RSA key that stock images make costs seconds at first boot.
     {
       path: '/etc/systemd/system/kiln-ssh-key.service',
@@ -147,7 +159,7 @@ WantedBy=multi-user.target
       path: '/etc/systemd/system/kiln-late.service',
       content: `[Unit]
 Description=What a machine needs and no server waits for
-After=ssh.service systemd-logind.service
+After=ssh.service systemd-logind.service kiln-names.service
 
 [Service]
 Type=oneshot
@@ -201,6 +213,7 @@ udevadm trigger --type=subsystems --action=add
 udevadm trigger --type=devices --action=add
 /usr/lib/kiln/grow-root || echo "the root file system could not be grown"
 systemctl start --no-block systemd-timesyncd.service
+/usr/lib/kiln/trust-links || echo "no link to the cloud's own authority"
 # No program of the image speaks HTTP for certain; the shell does.
 machine_name() {
   local line name
