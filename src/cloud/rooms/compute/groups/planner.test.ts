@@ -4,6 +4,8 @@ import { decide, sortOut } from './planner.ts'
 import type { Availability, Decision, GroupWish, InstanceView } from './planner.ts'
 import type { UpdateAction } from './policy.ts'
 
+type Takes = UpdateAction | 'blocked'
+
 function wishOf(fields: Partial<Omit<GroupWish, 'versions'>> & { versions: Readonly<Record<string, number>> }): GroupWish {
   const versions = Object.entries(fields.versions).map(([key, want]) => ({ key, want, version: { instanceTemplate: key } }))
   const targetSize = versions.reduce((sum, version) => sum + version.want, 0)
@@ -11,7 +13,11 @@ function wishOf(fields: Partial<Omit<GroupWish, 'versions'>> & { versions: Reado
 }
 
 function view(name: string, version: string, availability: Availability = 'available', fields: Partial<InstanceView> = {}): InstanceView {
-  return { name, version, availability, isLeaving: false, isBusy: false, update: 'REPLACE', ...fields }
+  return { name, version, availability, isLeaving: false, isBusy: false, ...takes('REPLACE'), ...fields }
+}
+
+function takes(action: Takes): Pick<InstanceView, 'updateTo'> {
+  return { updateTo: () => action }
 }
 
 function said(decisions: readonly Decision[]): readonly string[] {
@@ -64,10 +70,19 @@ describe('decide', () => {
 
   test('refreshing needs no budget, restarting does, and what the policy forbids stays', () => {
     const wish = wishOf({ versions: { v2: 2 }, maxSurge: 0, maxUnavailable: 1 })
-    const as = (update: InstanceView['update']) => [view('a', 'v1', 'available', { update }), view('b', 'v1', 'available', { update })]
+    const as = (action: Takes) => [view('a', 'v1', 'available', takes(action)), view('b', 'v1', 'available', takes(action))]
     expect(said(decide(wish, as('REFRESH')))).toEqual(['REFRESHING a', 'REFRESHING b'])
     expect(said(decide(wish, as('RESTART')))).toEqual(['RESTARTING a'])
     expect(decide(wish, as('blocked'))).toEqual([])
+  })
+
+  test('each instance is given the version that takes least', () => {
+    const wish = wishOf({ versions: { 'v1 again': 1, 'v2 again': 1 }, maxSurge: 0, maxUnavailable: 2 })
+    const near = (own: string): Partial<InstanceView> => ({ updateTo: (version) => (version === `${own} again` ? 'RESTART' : 'REPLACE') })
+    expect(decide(wish, [view('a', 'v2', 'available', near('v2')), view('b', 'v1', 'available', near('v1'))])).toEqual([
+      { kind: 'update', name: 'a', version: 'v2 again', action: 'RESTARTING' },
+      { kind: 'update', name: 'b', version: 'v1 again', action: 'RESTARTING' },
+    ])
   })
 
   test('a canary takes one place, and going back takes it away', () => {
@@ -117,7 +132,7 @@ function happen(world: World, pick: number): void {
 }
 
 function availableOf(world: World): number {
-  return world.views.filter((each) => !each.isLeaving && each.availability === 'available' && !(each.isBusy && each.update !== 'REFRESH')).length
+  return world.views.filter((each) => !each.isLeaving && each.availability === 'available' && !(each.isBusy && each.updateTo('') !== 'REFRESH')).length
 }
 
 describe('whatever happens, in whatever order', () => {
@@ -137,7 +152,7 @@ describe('whatever happens, in whatever order', () => {
         fc.pre(maxSurge + maxUnavailable > 0 && (method === 'SUBSTITUTE' || maxSurge === 0))
         const second = Math.min(canary, size)
         const wish = wishOf({ versions: { v3: size - second, v2: second }, maxSurge, maxUnavailable, method })
-        const world: World = { views: Array.from({ length: size }, (_unused, index) => view(`o${index}`, 'v1', 'available', { update })), next: 0 }
+        const world: World = { views: Array.from({ length: size }, (_unused, index) => view(`o${index}`, 'v1', 'available', takes(update))), next: 0 }
         for (const pick of picks) {
           obey(world, decide(wish, world.views))
           expect(availableOf(world)).toBeGreaterThanOrEqual(size - maxUnavailable)

@@ -19,8 +19,8 @@ export interface InstanceView {
   readonly isLeaving: boolean
   /** Being recreated, restarted or refreshed now. */
   readonly isBusy: boolean
-  /** What an update to one of the group's versions takes; `blocked`: more than the policy allows. */
-  readonly update: UpdateAction | 'blocked'
+  /** What bringing it to this version takes; `blocked`: more than the policy allows. */
+  updateTo(version: string): UpdateAction | 'blocked'
 }
 
 export interface GroupWish {
@@ -82,18 +82,11 @@ function decideProactive(wish: GroupWish, views: readonly InstanceView[]): reado
   const { kept, surplus, missing } = sortOut(wish, views)
   const budget = openBudget(wish, views, kept, surplus)
   const decisions: Decision[] = []
-  const places = [...missing]
-  // Those that change in place keep their name, and hold a place of a version until their turn comes.
-  const substitutes: InstanceView[] = []
-  for (const view of surplus) {
-    const version = view.update === 'blocked' || isInPlace(wish, view) ? places.shift() : undefined
-    if (version === undefined) {
-      substitutes.push(view)
-      continue
-    }
-    if (view.update === 'blocked' || view.isBusy) continue
-    if (view.update === 'REFRESH' || view.update === 'NONE') decisions.push({ kind: 'update', name: view.name, version, action: 'REFRESHING' })
-    else if (budget.take(view)) decisions.push({ kind: 'update', name: view.name, version, action: view.update === 'RESTART' ? 'RESTARTING' : 'RECREATING' })
+  const { inPlace, places, substitutes } = matchPlaces(wish, surplus, missing)
+  for (const { view, version, action } of inPlace) {
+    if (action === 'blocked' || view.isBusy) continue
+    if (action === 'REFRESH' || action === 'NONE') decisions.push({ kind: 'update', name: view.name, version, action: 'REFRESHING' })
+    else if (budget.take(view)) decisions.push({ kind: 'update', name: view.name, version, action: action === 'RESTART' ? 'RESTARTING' : 'RECREATING' })
   }
 
   const room = wish.targetSize + (substitutes.length > 0 ? wish.maxSurge : 0) - views.length
@@ -123,8 +116,40 @@ function openBudget(wish: GroupWish, views: readonly InstanceView[], kept: reado
   }
 }
 
-function isInPlace(wish: GroupWish, view: InstanceView): boolean {
-  if (view.update === 'REFRESH' || view.update === 'NONE') return true
-  if (view.update === 'RESTART') return wish.maxUnavailable > 0 || wish.maxSurge === 0
+interface InPlace {
+  readonly view: InstanceView
+  readonly version: string
+  readonly action: UpdateAction | 'blocked'
+}
+
+/**
+ * Instances that keep their name hold a place of a version until their turn comes, each the one that takes least; for the other places new instances are made,
+ * and the other instances go.
+ */
+function matchPlaces(
+  wish: GroupWish,
+  surplus: readonly InstanceView[],
+  missing: readonly string[],
+): { readonly inPlace: readonly InPlace[]; readonly places: readonly string[]; readonly substitutes: readonly InstanceView[] } {
+  const places = [...missing]
+  const inPlace: InPlace[] = []
+  const left = new Set(surplus)
+  for (const action of ['NONE', 'REFRESH', 'RESTART', 'REPLACE', 'blocked'] as const) {
+    if (action !== 'blocked' && !isInPlace(wish, action)) continue
+    for (const view of left) {
+      const index = places.findIndex((version) => view.updateTo(version) === action)
+      const version = places[index]
+      if (version === undefined) continue
+      places.splice(index, 1)
+      left.delete(view)
+      inPlace.push({ view, version, action })
+    }
+  }
+  return { inPlace, places, substitutes: [...left] }
+}
+
+function isInPlace(wish: GroupWish, action: UpdateAction): boolean {
+  if (action === 'REFRESH' || action === 'NONE') return true
+  if (action === 'RESTART') return wish.maxUnavailable > 0 || wish.maxSurge === 0
   return wish.method === 'RECREATE'
 }

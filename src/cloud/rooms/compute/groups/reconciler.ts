@@ -10,7 +10,7 @@ import { neededAction } from './bodies.ts'
 import type { InstanceGroup } from './members.ts'
 import { decide, sortOut } from './planner.ts'
 import type { Availability, GroupWish, InstanceView } from './planner.ts'
-import { calculated, restVersion, strongerAction, toUpdateAction, versionKey, versionWishes } from './policy.ts'
+import { calculated, restVersion, strongerAction, toUpdateAction, updateActions, versionKey, versionWishes } from './policy.ts'
 import type { UpdateAction } from './policy.ts'
 import type { Groups } from './service.groups.ts'
 import type { Templates } from './service.templates.ts'
@@ -55,13 +55,9 @@ export function createReconciler(compute: Compute, parts: ReconcilerParts): Reco
     return from.instanceTemplate === to.instanceTemplate ? 'NONE' : neededAction(templates.find(from.instanceTemplate)?.record.properties, target)
   }
 
-  function updateOf(manager: Manager, managed: ManagedInstance): UpdateAction | 'blocked' {
+  function updateTo(manager: Manager, managed: ManagedInstance, key: string): UpdateAction | 'blocked' {
     const policy = manager.record.updatePolicy ?? {}
-    let action = toUpdateAction(policy.minimalAction, 'REPLACE')
-    for (const version of manager.record.versions ?? []) {
-      if (versionKey(managed.version) === versionKey({ instanceTemplate: version.instanceTemplate ?? '', ...(version.name ? { name: version.name } : {}) })) continue
-      action = strongerAction(action, needed(managed.version, { instanceTemplate: version.instanceTemplate ?? '' }))
-    }
+    const action = strongerAction(toUpdateAction(policy.minimalAction, 'REPLACE'), needed(managed.version, versionByKey(manager, key)))
     const allowed = toUpdateAction(policy.mostDisruptiveAllowedAction, 'REPLACE')
     return strongerAction(action, allowed) === allowed ? action : 'blocked'
   }
@@ -80,7 +76,7 @@ export function createReconciler(compute: Compute, parts: ReconcilerParts): Reco
       availability: availabilityOf(manager, managed),
       isLeaving: managed.action === 'DELETING',
       isBusy: ['RECREATING', 'RESTARTING', 'REFRESHING'].includes(managed.action),
-      update: updateOf(manager, managed),
+      updateTo: (key) => updateTo(manager, managed, key),
     }
   }
 
@@ -168,13 +164,17 @@ export function createReconciler(compute: Compute, parts: ReconcilerParts): Reco
     const wanted = wish(manager)
     const { surplus, missing } = sortOut(wanted, views)
     const isSettled = managed.every((each) => each.action === 'NONE')
-    const awaits = wanted.isProactive ? surplus.some((view) => view.update !== 'blocked') || missing.length > surplus.length : managed.length !== wanted.targetSize
+    const isOutdated = surplus.length > missing.length || surplus.some((view) => missing.some((key) => view.updateTo(key) !== 'blocked'))
+    const awaits = wanted.isProactive ? isOutdated || missing.length > surplus.length : managed.length !== wanted.targetSize
     const isReached = surplus.length === 0 && missing.length === 0 && managed.every((each) => each.step === 'idle' || each.step === 'verify')
     const revision = configRevision(manager)
     return {
       isStable: manager.hidden.isDeleting !== true && isSettled && !awaits,
       versionTarget: { isReached },
-      allInstancesConfig: { effective: managed.every((each) => each.configRevision === revision), ...(manager.record.allInstancesConfig ? { currentRevision: revision } : {}) },
+      allInstancesConfig: {
+        effective: managed.every((each) => each.configRevision === undefined || each.configRevision === revision),
+        ...(manager.record.allInstancesConfig ? { currentRevision: revision } : {}),
+      },
       stateful: { hasStatefulConfig: false, perInstanceConfigs: { allEffective: true } },
     }
   }
@@ -185,7 +185,10 @@ export function createReconciler(compute: Compute, parts: ReconcilerParts): Reco
       groupStore.listManaged(manager.id).map((each) => viewOf(manager, each)),
     )
     if (kept.some((view) => view.name === managed.name)) return managed.version
-    return missing[0] === undefined ? restVersion(manager.record.versions ?? []) : versionByKey(manager, missing[0])
+    const choices = missing
+      .map((key) => versionByKey(manager, key))
+      .toSorted((left, right) => updateActions.indexOf(needed(managed.version, left)) - updateActions.indexOf(needed(managed.version, right)))
+    return choices[0] ?? restVersion(manager.record.versions ?? [])
   }
 
   function look(): void {

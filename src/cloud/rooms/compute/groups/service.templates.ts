@@ -119,6 +119,7 @@ function requireProperties(sent: InstanceBody, key: Key): compute_v1.Schema$Inst
           autoDelete: disk.autoDelete === true,
           deviceName: disk.deviceName || `persistent-disk-${index}`,
           index,
+          ...(disk.initializeParams?.sourceImage ? { initializeParams: { ...disk.initializeParams, sourceImage: googleLink(disk.initializeParams.sourceImage) } } : {}),
         }) as compute_v1.Schema$AttachedDisk,
     ),
     networkInterfaces: nics.map(
@@ -142,6 +143,11 @@ function requireProperties(sent: InstanceBody, key: Key): compute_v1.Schema$Inst
   }
 }
 
+/** A whole URL gets Google's host; links of other forms stay. */
+function googleLink(link: string): string {
+  return /^https?:\/\//.test(link) && link.includes('/projects/') ? linkTo(linkTail(link)) : link
+}
+
 function networkLink(link: string, key: Key): string {
-  return linkTo(linkTail(selfLink(parseLink(link, { projectId: key.projectId, scope: 'global', collection: 'networks' }))))
+  return selfLink(parseLink(link, { projectId: key.projectId, scope: 'global', collection: 'networks' }))
 }

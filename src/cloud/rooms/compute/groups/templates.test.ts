@@ -46,7 +46,7 @@ test('what was sent comes back as it was sent, with the fields that Google adds'
           autoDelete: true,
           mode: 'READ_WRITE',
           type: 'PERSISTENT',
-          initializeParams: { sourceImage: family, diskSizeGb: '10', diskType: 'pd-balanced' },
+          initializeParams: { sourceImage: family.replace('compute.googleapis.com', 'www.googleapis.com'), diskSizeGb: '10', diskType: 'pd-balanced' },
         },
       ],
       networkInterfaces: [{ name: 'nic0', network: 'https://www.googleapis.com/compute/v1/projects/p-one/global/networks/default', accessConfigs: [{ type: 'ONE_TO_ONE_NAT' }] }],
