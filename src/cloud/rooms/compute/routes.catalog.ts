@@ -32,13 +32,7 @@ export function catalogRoutes(kit: RouteKit): readonly AnyRoute[] {
 
   function region(projectId: string, name: string): object {
     const own = [...zones].filter(([, of]) => of === name).map(([each]) => linkTo(`projects/${projectId}/zones/${each}`))
-    const quotas = [
-      { metric: 'CPUS', limit: 72, usage: 0 },
-      { metric: 'IN_USE_ADDRESSES', limit: 69, usage: 0 },
-      { metric: 'INSTANCES', limit: 720, usage: 0 },
-      { metric: 'SSD_TOTAL_GB', limit: 40_960, usage: 0 },
-      { metric: 'DISKS_TOTAL_GB', limit: 102_400, usage: 0 },
-    ]
+    const quotas = kit.projects.regionQuotas(projectId, name)
     return {
       kind: 'compute#region',
       id: stableId(name),
@@ -202,6 +196,50 @@ export function catalogRoutes(kit: RouteKit): readonly AnyRoute[] {
       path: `${ZONE}/diskTypes/:diskType`,
       permission: 'compute.diskTypes.get',
       handler: (request) => diskType(kit.projectId(request), request.params['zone'] ?? '', request.params['diskType'] ?? ''),
+    },
+    {
+      id: 'compute.diskTypes.aggregatedList',
+      method: 'GET',
+      path: `${PROJECT}/aggregated/diskTypes`,
+      permission: 'compute.diskTypes.list',
+      handler(request) {
+        const projectId = kit.projectId(request)
+        const found = inZones(projectId, (inZone) => [...diskTypes.keys()].map((name) => diskType(projectId, inZone, name)))
+        return toAggregatedList('diskTypeAggregatedList', `projects/${projectId}/aggregated/diskTypes`, 'diskTypes', found, listQuery(request))
+      },
+    },
+    // Machines here have no accelerators: the lists are empty because nothing is there.
+    {
+      id: 'compute.acceleratorTypes.list',
+      method: 'GET',
+      path: `${ZONE}/acceleratorTypes`,
+      permission: 'compute.acceleratorTypes.list',
+      handler(request) {
+        const projectId = kit.projectId(request)
+        const inZone = requireZone(projectId, request.params['zone'] ?? '')
+        return toList('acceleratorTypeList', `projects/${projectId}/zones/${inZone}/acceleratorTypes`, [], listQuery(request))
+      },
+    },
+    {
+      id: 'compute.acceleratorTypes.aggregatedList',
+      method: 'GET',
+      path: `${PROJECT}/aggregated/acceleratorTypes`,
+      permission: 'compute.acceleratorTypes.list',
+      handler(request) {
+        const projectId = kit.projectId(request)
+        return toAggregatedList('acceleratorTypeAggregatedList', `projects/${projectId}/aggregated/acceleratorTypes`, 'acceleratorTypes', [], listQuery(request))
+      },
+    },
+    {
+      id: 'compute.acceleratorTypes.get',
+      method: 'GET',
+      path: `${ZONE}/acceleratorTypes/:acceleratorType`,
+      permission: 'compute.acceleratorTypes.get',
+      handler(request) {
+        const projectId = kit.projectId(request)
+        const scope = `zones/${requireZone(projectId, request.params['zone'] ?? '')}`
+        throw resourceNotFound({ projectId, scope, collection: 'acceleratorTypes', name: request.params['acceleratorType'] ?? '' })
+      },
     },
   ]
 }

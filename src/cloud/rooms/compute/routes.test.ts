@@ -54,6 +54,10 @@ test('zones, regions, machine types, disk types', async () => {
   expect((await cloud.call('GET', `${zone}/machineTypes/e9-huge`)).json.error.message).toBe("The resource 'projects/p-one/zones/us-central1-c/machineTypes/e9-huge' was not found")
   expect((await cloud.call('GET', `${api}/zones/mars-north1-a`)).status).toBe(404)
   expect((await get(`${zone}/diskTypes/pd-ssd`)).kind).toBe('compute#diskType')
+  const aggregated = await get(`${api}/aggregated/diskTypes?filter=${encodeURIComponent('name=pd-ssd zone eq ".*us-central1-c"')}`)
+  expect(aggregated.items).toEqual({ 'zones/us-central1-c': { diskTypes: [await get(`${zone}/diskTypes/pd-ssd`)] } })
+  expect((await get(`${zone}/acceleratorTypes`)).items).toBeUndefined()
+  expect((await cloud.call('GET', `${zone}/acceleratorTypes/nvidia-l4`)).status).toBe(404)
 })
 
 test("Google's public image projects are there and empty, for every caller, and a missing image says what to do", async () => {

@@ -189,7 +189,7 @@ export const FirewallBody = z.looseObject({
   targetTags: z.array(z.string()).nullish(),
   sourceServiceAccounts: z.array(z.string()).nullish(),
   targetServiceAccounts: z.array(z.string()).nullish(),
-  logConfig: z.looseObject({ enable: flag }).nullish(),
+  logConfig: z.looseObject({ enable: flag, metadata: text }).nullish(),
 })
 export type FirewallBody = z.infer<typeof FirewallBody>
 

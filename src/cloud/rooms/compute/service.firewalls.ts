@@ -45,7 +45,7 @@ export function firewallRecord(body: FirewallBody): compute_v1.Schema$Firewall {
     direction,
     priority,
     disabled: body.disabled === true,
-    logConfig: { enable: body.logConfig?.enable === true },
+    logConfig: { enable: body.logConfig?.enable === true, ...(body.logConfig?.enable === true ? { metadata: body.logConfig.metadata ?? 'INCLUDE_ALL_METADATA' } : {}) },
     ...(allowed.length > 0 ? { allowed } : { denied }),
     ...(direction === 'EGRESS'
       ? { destinationRanges: body.destinationRanges?.length ? body.destinationRanges : ['0.0.0.0/0'] }

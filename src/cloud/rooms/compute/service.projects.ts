@@ -6,8 +6,10 @@ import type { compute_v1 } from '@googleapis/compute/build/v1.js'
 import { invalidArgument } from '../../kernel/api-error.ts'
 import type { Operation } from '../../kernel/operations.ts'
 import type { Project } from '../../kernel/projects.ts'
+import { machineTypes } from './data/machine-types.ts'
+import { regionOfZone } from './data/regions.ts'
 import { fingerprintMismatch } from './errors.ts'
-import { linkTo } from './links.ts'
+import { lastSegment, linkTo } from './links.ts'
 import type { MetadataBody } from './schema.ts'
 import type { Caller, Compute } from './service.ts'
 import type { Networks } from './service.networks.ts'
@@ -20,6 +22,8 @@ export interface Projects {
   /** Makes the default network at the first call for a project; a deleted default network stays deleted. */
   ensure(projectId: string): void
   get(projectId: string): compute_v1.Schema$Project
+  /** What the project uses in a region, and how much it may. */
+  regionQuotas(projectId: string, region: string): compute_v1.Schema$Quota[]
   /** Metadata for all VMs of the project. */
   metadata(projectId: string): compute_v1.Schema$Metadata
   setMetadata(caller: Caller, projectId: string, body: MetadataBody): Operation
@@ -83,6 +87,27 @@ export function createProjects(compute: Compute, networks: Networks, onMetadata:
         vmDnsSetting: 'ZONAL_ONLY',
       }
     },
+    regionQuotas(projectId, region) {
+      const inRegion = <Fields extends object>(collection: string): readonly Resource<Fields>[] =>
+        (store.list(collection, projectId) as readonly Resource<Fields>[]).filter(
+          ({ scope }) => scope === `regions/${region}` || regionOfZone(scope.replace('zones/', '')) === region,
+        )
+      const instances = inRegion<compute_v1.Schema$Instance>('instances')
+      const disks = inRegion<compute_v1.Schema$Disk>('disks')
+      const addresses = inRegion<compute_v1.Schema$Address>('addresses').filter(({ record }) => record.addressType === 'EXTERNAL')
+      const cpus = instances.filter(({ record }) => record.status !== 'TERMINATED').map(({ record }) => machineTypes.get(lastSegment(record.machineType ?? ''))?.guestCpus ?? 0)
+      const sizes = (isSsd: boolean): number[] =>
+        disks.filter(({ record }) => /pd-(ssd|balanced|extreme)$/.test(record.type ?? '') === isSsd).map(({ record }) => Number(record.sizeGb))
+      const withAddress = instances.filter(({ record }) => record.networkInterfaces?.some((nic) => nic.accessConfigs?.length))
+      return [
+        { metric: 'CPUS', limit: 72, usage: sum(cpus) },
+        { metric: 'DISKS_TOTAL_GB', limit: 102_400, usage: sum(sizes(false)) },
+        { metric: 'SSD_TOTAL_GB', limit: 40_960, usage: sum(sizes(true)) },
+        { metric: 'STATIC_ADDRESSES', limit: 30, usage: addresses.length },
+        { metric: 'IN_USE_ADDRESSES', limit: 69, usage: withAddress.length },
+        { metric: 'INSTANCES', limit: 720, usage: instances.length },
+      ]
+    },
     metadata: (projectId) => row(projectId).record.commonInstanceMetadata ?? {},
     setMetadata(caller, projectId, body) {
       const project = row(projectId)
@@ -94,6 +119,10 @@ export function createProjects(compute: Compute, networks: Networks, onMetadata:
       })
     },
   }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
 }
 
 /** The account that `default` stands for. */

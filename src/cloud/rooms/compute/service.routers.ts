@@ -67,7 +67,6 @@ export function createRouters(compute: Compute): Routers {
       endpointTypes: ['ENDPOINT_TYPE_VM'],
       type: 'PUBLIC',
       autoNetworkTier: 'PREMIUM',
-      logConfig: { enable: false, filter: 'ALL' },
       ...(withoutNulls(nat) as compute_v1.Schema$RouterNat),
       natIpAllocateOption,
       sourceSubnetworkIpRangesToNat: ranges,

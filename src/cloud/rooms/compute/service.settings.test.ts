@@ -89,6 +89,17 @@ test('an instance that was read is written back as a whole, once', async () => {
   expect((await cloud.call('PUT', vm, { body: { machineType: 'zones/us-central1-c/machineTypes/e2-micro' } })).json.error.message).toContain('setMachineType')
 })
 
+test('quotas of a region count what is used in it', async () => {
+  const usage = async (region: string): Promise<Record<string, number>> =>
+    Object.fromEntries((await bed.get(`${api}/regions/${region}`)).quotas.map((quota: { metric: string; usage: number }) => [quota.metric, quota.usage]))
+  const before = await usage('us-central1')
+  await succeed(cloud, 'POST', `${zone}/disks`, { name: 'fast', sizeGb: '12', type: 'zones/us-central1-c/diskTypes/pd-ssd' })
+  const after = await usage('us-central1')
+  expect(before).toMatchObject({ INSTANCES: 1, CPUS: 2, IN_USE_ADDRESSES: 1, SSD_TOTAL_GB: 0 })
+  expect(after).toEqual({ ...before, SSD_TOTAL_GB: 12 })
+  expect((await usage('europe-west1'))['INSTANCES']).toBe(0)
+})
+
 test('two writers of metadata and tags: the second one must read again', async () => {
   const { metadata, tags } = await bed.get(vm)
   const [one, two] = await Promise.all(
