@@ -19,8 +19,10 @@ import type { TestCloud } from '../../cloud/kernel/testing.ts'
 import { createArtifactRegistryRoom } from '../../cloud/rooms/artifactregistry/index.ts'
 import { createCloudBillingRoom } from '../../cloud/rooms/cloudbilling/index.ts'
 import { createCloudResourceManagerRoom } from '../../cloud/rooms/cloudresourcemanager/index.ts'
+import { createFirestoreRoom } from '../../cloud/rooms/firestore/index.ts'
 import { createIamRoom } from '../../cloud/rooms/iam/index.ts'
 import { createIamCredentialsRoom } from '../../cloud/rooms/iamcredentials/index.ts'
+import { createLoggingRoom } from '../../cloud/rooms/logging/index.ts'
 import { createSecretManagerRoom } from '../../cloud/rooms/secretmanager/index.ts'
 import { createServiceUsageRoom } from '../../cloud/rooms/serviceusage/index.ts'
 import { removeAll } from '../../host/files.ts'
@@ -34,6 +36,8 @@ const rooms = [
   createServiceUsageRoom,
   createCloudResourceManagerRoom,
   createCloudBillingRoom,
+  createFirestoreRoom,
+  createLoggingRoom,
 ]
 
 let cloud: TestCloud
@@ -164,7 +168,7 @@ test('iam and iamcredentials: a service account is made and lends its token', as
 
   const credentials = client('google.iam.credentials.v1.IAMCredentials', 'google/iam/credentials/v1/iamcredentials.proto', 'iamcredentials.googleapis.com')
   const scope = ['https://www.googleapis.com/auth/cloud-platform']
-  await iam('SetIamPolicy', { resource: account.name, policy: { bindings: [{ role: 'roles/iam.serviceAccountTokenCreator', members: [`user:${'lender@example.com'}`] }] } })
+  await iam('SetIamPolicy', { resource: account.name, policy: { bindings: [{ role: 'roles/iam.serviceAccountTokenCreator', members: ['user:lender@example.com'] }] } })
   const lender = client(
     'google.iam.credentials.v1.IAMCredentials',
     'google/iam/credentials/v1/iamcredentials.proto',
@@ -190,6 +194,21 @@ test('serviceusage, cloudresourcemanager and cloudbilling', async () => {
   expect(await projects('GetProject', { name: 'projects/p-one' })).toMatchObject({ projectId: 'p-one', state: 'ACTIVE' })
   const billing = client('google.cloud.billing.v1.CloudBilling', 'google/cloud/billing/v1/cloud_billing.proto', 'cloudbilling.googleapis.com')
   expect(await billing('GetProjectBillingInfo', { name: 'projects/p-one' })).toMatchObject({ projectId: 'p-one' })
+})
+
+test('firestore administration and logging', async () => {
+  const admin = client('google.firestore.admin.v1.FirestoreAdmin', 'google/firestore/admin/v1/firestore_admin.proto', 'firestore.googleapis.com')
+  const started = await admin('CreateDatabase', { parent: 'projects/p-one', databaseId: '(default)', database: { locationId: 'nam5', type: 'FIRESTORE_NATIVE' } })
+  const done = await operations('firestore.googleapis.com')('WaitOperation', { name: started.name })
+  expect(done).toMatchObject({ done: true, result: 'response', response: { type_url: 'type.googleapis.com/google.firestore.admin.v1.Database' } })
+  expect(await admin('GetDatabase', { name: 'projects/p-one/databases/(default)' })).toMatchObject({ locationId: 'nam5', type: 'FIRESTORE_NATIVE' })
+
+  const logging = client('google.logging.v2.LoggingServiceV2', 'google/logging/v2/logging.proto', 'logging.googleapis.com')
+  const jsonPayload = { fields: { message: { stringValue: 'hé' }, list: { listValue: { values: [{ numberValue: 1.5 }, { nullValue: 'NULL_VALUE' }] } } } }
+  await logging('WriteLogEntries', { logName: 'projects/p-one/logs/l', resource: { type: 'global' }, entries: [{ severity: 'ERROR', jsonPayload, labels: { a: 'b' } }] })
+  const [entry] = (await logging('ListLogEntries', { resourceNames: ['projects/p-one'], filter: 'severity>=ERROR' })).entries
+  expect(entry).toMatchObject({ severity: 'ERROR', logName: 'projects/p-one/logs/l', resource: { type: 'global' }, labels: { a: 'b' }, payload: 'jsonPayload' })
+  expect(entry.jsonPayload.fields.message.stringValue).toBe('hé')
 })
 
 test('a method that no room has is UNIMPLEMENTED and says so', async () => {

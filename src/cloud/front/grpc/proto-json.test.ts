@@ -13,7 +13,7 @@ function roundTrip(typeName: string, json: Json): Json {
   return codec.toJson(type, type.decode(type.encode(codec.fromJson(type, json)).finish()) as unknown as Message)
 }
 
-function any(typeName: string, rest: Record<string, Json>): Json {
+function anyOf(typeName: string, rest: Record<string, Json>): Json {
   return { '@type': `type.googleapis.com/${typeName}`, ...rest }
 }
 
@@ -44,12 +44,12 @@ describe('values that come back as they went', () => {
     ['doubles that JSON has no number for', VALUE, { arrayValue: { values: [{ doubleValue: 'NaN' }, { doubleValue: 'Infinity' }, { doubleValue: '-Infinity' }] } }],
     ['a struct', 'google.logging.v2.LogEntry', { jsonPayload: { a: [1, 'x', null, true, { b: {} }], ['__proto__']: 'own' } }],
     ['text in any language', 'google.rpc.LocalizedMessage', { locale: 'de', message: 'größer – 😀' }],
-    ['an any of a message', 'google.longrunning.Operation', { done: true, response: any(SECRET, { name: 'n', ttl: '1s' }) }],
-    ['an any of an any’s kind', 'google.longrunning.Operation', { metadata: any('google.protobuf.Duration', { value: '2s' }) }],
+    ['an any of a message', 'google.longrunning.Operation', { done: true, response: anyOf(SECRET, { name: 'n', ttl: '1s' }) }],
+    ['an any of an any’s kind', 'google.longrunning.Operation', { metadata: anyOf('google.protobuf.Duration', { value: '2s' }) }],
     [
       'an any in an any',
       'google.longrunning.Operation',
-      { response: any('google.rpc.Status', { code: 5, details: [any('google.rpc.ErrorInfo', { reason: 'R', metadata: { k: 'v' } })] }) },
+      { response: anyOf('google.rpc.Status', { code: 5, details: [anyOf('google.rpc.ErrorInfo', { reason: 'R', metadata: { k: 'v' } })] }) },
     ],
     ['an unset message', SECRET, {}],
     ['an empty message that is set', 'google.cloud.secretmanager.v1.Replication', { automatic: {} }],
@@ -68,7 +68,12 @@ describe('other forms that are read', () => {
     ['integers as text and text-like numbers', 'google.rpc.Status', { code: '5' }, { code: 5 }],
     ['a 64-bit integer as a number', 'google.devtools.artifactregistry.v1.Repository', { sizeBytes: 12 }, { sizeBytes: '12' }],
     ['base64 in the URL alphabet, without padding', 'google.iam.v1.Policy', { etag: '_-8' }, { etag: '/+8=' }],
-    ['an any of Empty without value', 'google.longrunning.Operation', { response: any('google.protobuf.Empty', {}) }, { response: any('google.protobuf.Empty', { value: {} }) }],
+    [
+      'an any of Empty without value',
+      'google.longrunning.Operation',
+      { response: anyOf('google.protobuf.Empty', {}) },
+      { response: anyOf('google.protobuf.Empty', { value: {} }) },
+    ],
   ])('%s', (_what, type, json, expected) => expect(roundTrip(type, json)).toEqual(expected))
 
   test('an any of a type that Google does not publish keeps its name', () => {

@@ -70,7 +70,7 @@ const fieldMask: WellKnown = {
   },
 }
 
-const any: WellKnown = {
+const anyMessage: WellKnown = {
   toJson(message, { codec, path }): JsonObject {
     const url = String(message['type_url'] ?? '')
     if (url === '') return {}
@@ -114,7 +114,7 @@ const specials: Readonly<Record<string, WellKnown>> = {
   '.google.protobuf.Timestamp': timestamp,
   '.google.protobuf.Duration': duration,
   '.google.protobuf.FieldMask': fieldMask,
-  '.google.protobuf.Any': any,
+  '.google.protobuf.Any': anyMessage,
   '.google.protobuf.Struct': struct,
   '.google.protobuf.Value': value,
   '.google.protobuf.ListValue': listValue,
