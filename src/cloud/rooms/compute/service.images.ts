@@ -278,10 +278,11 @@ export function createImages(compute: Compute, files: Files, snapshots: Snapshot
   }
 }
 
-/** ACTIVE, or no state at all, takes a deprecation back. */
+/** ACTIVE, or no state at all, takes a deprecation back; times that are announced with it are kept, and nothing happens at them. */
 function toDeprecation(body: DeprecateBody): compute_v1.Schema$DeprecationStatus | undefined {
-  const { state, replacement, deprecated, obsolete, deleted } = body
-  if (state === undefined || state === null || state === 'ACTIVE') return undefined
+  const { replacement, deprecated, obsolete, deleted } = body
+  const state = body.state ?? 'ACTIVE'
+  if (state === 'ACTIVE' && !deprecated && !obsolete && !deleted) return undefined
   return { state, ...(replacement ? { replacement } : {}), ...(deprecated ? { deprecated } : {}), ...(obsolete ? { obsolete } : {}), ...(deleted ? { deleted } : {}) }
 }
 
