@@ -1,5 +1,9 @@
-/** Firestore (administration) and Firebase Rules. Descriptor only. */
+/** Firestore (administration and documents) and Firebase Rules. Descriptor only. */
 import type { Room } from '../../kernel/room.ts'
+import { documentRoutes } from './documents/routes.ts'
+import { createDocumentService } from './documents/service.ts'
+import { createDocumentStore } from './documents/store.ts'
+import { createTransactions } from './documents/transactions.ts'
 import { databaseRoutes } from './routes.databases.ts'
 import { indexRoutes } from './routes.indexes.ts'
 import { rulesRoutes } from './routes.rules.ts'
@@ -23,7 +27,9 @@ export function createFirestoreRoom(): Room {
       const databases = createDatabaseService(kernel, store)
       const indexes = createIndexService(kernel, store, databases)
       const rules = createRulesService(kernel, createRulesStore(kernel.database))
-      return [...databaseRoutes(kernel, databases), ...indexRoutes(databases, indexes), ...rulesRoutes(rules)]
+      const transactions = createTransactions()
+      const documents = createDocumentService(kernel, store, createDocumentStore(kernel.database), transactions)
+      return [...databaseRoutes(kernel, databases), ...indexRoutes(databases, indexes), ...documentRoutes(documents, transactions), ...rulesRoutes(rules)]
     },
   }
 }

@@ -1,5 +1,6 @@
 /** Tables of the admin side: databases, composite indexes, field overrides. Rules are in store.rules.ts. */
 import type { Database, Migrations } from '../../../store/database.ts'
+import { documentTables } from './documents/store.ts'
 
 export const firestoreMigrations: Migrations = {
   namespace: 'firestore',
@@ -21,6 +22,7 @@ export const firestoreMigrations: Migrations = {
        project_id TEXT NOT NULL, name TEXT NOT NULL, ruleset_name TEXT NOT NULL, create_time TEXT NOT NULL, update_time TEXT NOT NULL,
        PRIMARY KEY (project_id, name)
      ) STRICT`,
+    documentTables,
   ],
 }
 
