@@ -27,6 +27,8 @@ test('the basic roles have what Google publishes for them', () => {
     'iam.serviceAccounts.getAccessToken': '',
     'iam.serviceAccounts.getOpenIdToken': '',
     'iam.serviceAccounts.signBlob': '',
+    'iam.workloadIdentityPools.create': 'owner',
+    'iam.workloadIdentityPools.get': 'owner editor viewer',
     'resourcemanager.projects.get': 'owner editor viewer',
     'resourcemanager.projects.update': 'owner editor',
     'resourcemanager.projects.setIamPolicy': 'owner',

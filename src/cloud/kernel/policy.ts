@@ -31,6 +31,8 @@ export interface Target {
   readonly resource?: string
   /** Full name of what is really meant, where that has no policy of its own: `projects/_/buckets/b/objects/o`. Conditions see it. */
   readonly name?: string
+  /** The name comes later in the request: conditions count as met here, and the handler asks again with the name. */
+  readonly isNameUnknown?: boolean
 }
 
 /** A role that a project made for itself, as the decision needs it. */
@@ -132,7 +134,7 @@ export function createPolicies(database: Database, options: PoliciesOptions = {}
   function can(principal: Principal, permission: string, target: Target): boolean {
     if (principal.member === ownerPrincipal.member) return true
     for (const [, { condition }] of grantingBindings(principal, permission, target)) {
-      if (condition === undefined || conditionHolds(condition, attributes(permission, target))) return true
+      if (condition === undefined || target.isNameUnknown === true || conditionHolds(condition, attributes(permission, target))) return true
     }
     return false
   }

@@ -22,7 +22,7 @@ export function mediaRoutes(buckets: BucketService, objects: ObjectService): rea
       const method = describeMissingMethod(request.host, request.reply.request.method, request.path)
       throw new ApiError('UNIMPLEMENTED', `${method} is not implemented by the pocket cloud (${request.path.split('?')[0]}).`)
     }
-    return buckets.target(param(request, 'bucket'))
+    return buckets.target(param(request, 'bucket'), param(request, '*'))
   }
   const plain = (request: RouteRequest): Readable | string | undefined =>
     sendMedia(request, objects, objects.get(param(request, 'bucket'), param(request, '*'), parseGeneration(request.query['generation'])), 'xml')
@@ -33,7 +33,7 @@ export function mediaRoutes(buckets: BucketService, objects: ObjectService): rea
       method: 'GET',
       path: '/download/storage/v1/b/:bucket/o/:object',
       permission: 'storage.objects.get',
-      target: (request) => buckets.target(param(request, 'bucket')),
+      target: (request) => buckets.target(param(request, 'bucket'), param(request, 'object')),
       handler: (request) => sendMedia(request, objects, objects.get(param(request, 'bucket'), param(request, 'object'), parseGeneration(request.query['generation']))),
     },
     { id: 'storage.xml.getObject', method: 'GET', path: '/:bucket/*', permission: 'storage.objects.get', target: plainTarget, handler: plain },

@@ -17,20 +17,20 @@ const OBJECT = `${OBJECTS}/:object`
 const MAX_PAGE = 1000
 
 export function objectRoutes(buckets: BucketService, objects: ObjectService): readonly AnyRoute[] {
-  const target = (request: RouteRequest): Target => buckets.target(param(request, 'bucket'))
-  const destination = (request: RouteRequest): Target => buckets.target(param(request, 'destinationBucket'))
+  const target = (request: RouteRequest): Target => buckets.target(param(request, 'bucket'), request.params['object'])
+  const destination = (request: RouteRequest): Target => buckets.target(param(request, 'destinationBucket'), param(request, 'destinationObject'))
 
   function find(request: RouteRequest): StoredObject {
     return objects.get(param(request, 'bucket'), param(request, 'object'), parseGeneration(request.query['generation']))
   }
 
   function toNewObject(request: RouteRequest, bucket: string, name: string, body: ObjectBody): NewObject {
-    return { bucket, name, body, conditions: parseConditions(request.query), mayReplace: () => request.require('storage.objects.delete', buckets.target(bucket)) }
+    return { bucket, name, body, conditions: parseConditions(request.query), mayReplace: () => request.require('storage.objects.delete', buckets.target(bucket, name)) }
   }
 
   async function copy(request: RouteRequest<ObjectBody>): Promise<StoredObject> {
     const bucket = param(request, 'bucket')
-    request.require('storage.objects.get', buckets.target(bucket))
+    request.require('storage.objects.get', target(request))
     const source = objects.get(bucket, param(request, 'object'), parseGeneration(request.query['sourceGeneration'], 'sourceGeneration'))
     const made = toNewObject(request, param(request, 'destinationBucket'), param(request, 'destinationObject'), request.body)
     return objects.copy(source, made, parseConditions(request.query, 'ifSource'))
@@ -85,7 +85,7 @@ export function objectRoutes(buckets: BucketService, objects: ObjectService): re
     target,
     body: ComposeBody,
     async handler(request) {
-      request.require('storage.objects.get', target(request))
+      for (const { name } of request.body.sourceObjects) request.require('storage.objects.get', buckets.target(param(request, 'bucket'), name))
       const sources = request.body.sourceObjects.map((source) => ({
         name: source.name,
         generation: parseGeneration(source.generation),

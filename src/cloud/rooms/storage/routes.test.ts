@@ -298,6 +298,40 @@ test('the policy of a bucket decides, and a creator cannot replace', async () =>
   ).toEqual(['storage.objects.get'])
 })
 
+test('a binding under a condition on the object name opens only what is below it, for reading and in every form of upload', async () => {
+  const token = cloud.userToken('releaser@example.com')
+  const condition = { title: 'releases', expression: "resource.name.startsWith('projects/_/buckets/bytes/objects/releases/')" }
+  const bindings = ['roles/storage.objectUser', 'roles/storage.objectViewer'].map((role) => ({ role, members: ['user:releaser@example.com'], condition }))
+  const before = (await api('GET', '/storage/v1/b/bytes/iam')).json
+  expect((await api('PUT', '/storage/v1/b/bytes/iam', { body: { version: 3, bindings: [...before.bindings, ...bindings] } })).status).toBe(200)
+  const multipart = (name: string, query = '') =>
+    api('POST', `/upload/storage/v1/b/bytes/o?uploadType=multipart${query}`, {
+      token,
+      headers: { 'content-type': 'multipart/related; boundary=b' },
+      body: `--b\r\ncontent-type: application/json\r\n\r\n${JSON.stringify(query === '' ? { name } : {})}\r\n--b\r\ncontent-type: text/plain\r\n\r\nx\r\n--b--\r\n`,
+    })
+  const statuses = async (name: string): Promise<number[]> => {
+    await upload(name, 'x')
+    const path = `/storage/v1/b/bytes/o/${encodeURIComponent(name)}`
+    const answers = [
+      await upload(name, 'x', '', { token }),
+      await multipart(name),
+      await multipart(name, `&name=${encodeURIComponent(name)}`),
+      await api('POST', '/upload/storage/v1/b/bytes/o?uploadType=resumable', { token, body: { name } }),
+      await api('GET', path, { token }),
+      await api('GET', `${path}?alt=media`, { token }),
+      await api('GET', `/bytes/${name}`, { token }),
+      await api('POST', `${path}/copyTo/b/bytes/o/releases%2Fcopy`, { token, body: {} }),
+      await api('POST', '/storage/v1/b/bytes/o/releases%2Fcomposed/compose', { token, body: { sourceObjects: [{ name }] } }),
+      await api('DELETE', path, { token }),
+    ]
+    return answers.map((answer) => answer.status)
+  }
+  expect(await statuses('releases/1')).toEqual([200, 200, 200, 200, 200, 200, 200, 200, 200, 204])
+  expect(await statuses('secrets/1')).toEqual(Array.from({ length: 10 }, () => 403))
+  await api('PUT', '/storage/v1/b/bytes/iam', { body: { version: 3, bindings: before.bindings } })
+})
+
 test('an upload can be cancelled, and what broke off can be asked for and finished', async () => {
   const bytes = randomBytes(3_000_000)
   const start = async (name: string): Promise<string> => {

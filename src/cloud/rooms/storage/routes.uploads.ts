@@ -22,11 +22,18 @@ const RESUMABLE = '/resumable/upload/storage/v1/b/:bucket/o'
 const MAX_METADATA_BYTES = 1024 * 1024
 
 export function uploadRoutes(kernel: Kernel, buckets: BucketService, objects: ObjectService, uploads: UploadService): readonly AnyRoute[] {
-  const target = (request: RouteRequest): Target => buckets.target(param(request, 'bucket'))
+  /** The name may only come in the body: then conditions on it are asked again there. */
+  const target = (request: RouteRequest): Target => {
+    const name = request.query['name']
+    const asked = buckets.target(param(request, 'bucket'), name)
+    return name === undefined ? { ...asked, isNameUnknown: true } : asked
+  }
 
   function toNewObject(request: RouteRequest, body: ObjectBody, contentType: string | undefined): NewObject {
     const name = request.query['name'] ?? body.name ?? ''
     if (name === '') throw required('name')
+    const named = buckets.target(param(request, 'bucket'), name)
+    request.require('storage.objects.create', named)
     return {
       bucket: param(request, 'bucket'),
       name,
@@ -34,7 +41,7 @@ export function uploadRoutes(kernel: Kernel, buckets: BucketService, objects: Ob
       contentType,
       conditions: parseConditions(request.query),
       hashes: hashesFromHeaders(request.headers),
-      mayReplace: () => request.require('storage.objects.delete', target(request)),
+      mayReplace: () => request.require('storage.objects.delete', named),
     }
   }
 
@@ -61,7 +68,7 @@ export function uploadRoutes(kernel: Kernel, buckets: BucketService, objects: Ob
     const object = toNewObject(request, body, contentType)
     const length = single(request.headers['x-upload-content-length'])
     if (length !== undefined && !/^\d{1,15}$/.test(length)) throw invalidArgument(`Invalid X-Upload-Content-Length header: ${length.slice(0, 40)}`)
-    const mayReplace = kernel.policies.can(request.principal, 'storage.objects.delete', target(request))
+    const mayReplace = kernel.policies.can(request.principal, 'storage.objects.delete', buckets.target(object.bucket, object.name))
     const stored = { body, contentType, conditions: object.conditions, hashes: object.hashes ?? {}, mayReplace }
     const id = await uploads.start(object.bucket, object.name, stored, length === undefined ? undefined : Number(length))
     const query = new URLSearchParams({ uploadType: 'resumable', name: object.name, upload_id: id })

@@ -12,8 +12,8 @@ import type { Bucket, BucketConfig, BucketStore } from './store.buckets.ts'
 export interface BucketService {
   /** @throws ApiError 404 */
   get(name: string): Bucket
-  /** What permissions on a bucket are asked on. @throws ApiError 404 */
-  target(name: string): Target
+  /** What permissions on a bucket, or on an object in it, are asked on: conditions of bindings see the object's name. @throws ApiError 404 */
+  target(name: string, object?: string): Target
   /** Sorted by name. */
   list(projectId: string, prefix: string): readonly Bucket[]
   /** @throws ApiError 400, 409 */
@@ -57,7 +57,11 @@ export function createBucketService(kernel: Kernel, store: BucketStore, dropUplo
 
   return {
     get,
-    target: (name) => ({ projectId: get(name).projectId, resource: `buckets/${name}` }),
+    target: (name, object) => ({
+      projectId: get(name).projectId,
+      resource: `buckets/${name}`,
+      ...(object === undefined ? {} : { name: `projects/_/buckets/${name}/objects/${object}` }),
+    }),
     list: store.list,
     create(projectId, body) {
       const { name } = body
