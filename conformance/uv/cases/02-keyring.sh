@@ -6,5 +6,5 @@ bin=$TOOLS/python-tools/bin
 repository
 file=$(wheel moshi-server 0.6.0)
 "$bin/twine" upload --non-interactive --disable-progress-bar --repository-url "$REPOSITORY" "$file"
-"$bin/pip" download --quiet --no-deps --dest got --keyring-provider import --index-url "https://oauth2accesstoken@$HOST/$PROJECT/pypi/simple/" moshi-server
+"$bin/pip" download --quiet --no-deps --dest got --index-url "https://oauth2accesstoken@$HOST/$PROJECT/pypi/simple/" moshi-server
 cmp "$file" "got/$(basename "$file")"
