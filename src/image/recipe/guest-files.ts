@@ -146,9 +146,10 @@ ExecStart=/usr/bin/ssh-keygen -q -t ed25519 -N "" -C "" -f /etc/ssh/ssh_host_ed2
 WantedBy=multi-user.target
 `,
     },
+    // Root by key, as Debian has it: whoever may add keys to the metadata is root by sudo anyway, and gcloud run by root signs in as root.
     {
       path: '/etc/ssh/sshd_config.d/kiln.conf',
-      content: 'HostKey /etc/ssh/ssh_host_ed25519_key\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin no\nUseDNS no\nPrintMotd no\n',
+      content: 'HostKey /etc/ssh/ssh_host_ed25519_key\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nUseDNS no\nPrintMotd no\n',
     },
     // At first only what a server waits for; drivers for all other devices are loaded when it runs.
     {
@@ -189,9 +190,10 @@ Restart=always
 WantedBy=multi-user.target
 `,
     },
+    // One group: the agent starts a program for each, and SSH waits for all of them when a user is new.
     {
       path: '/etc/default/instance_configs.cfg',
-      content: '[InstanceSetup]\nset_host_keys = false\nset_boto_config = false\nnetwork_enabled = true\n\n[NetworkInterfaces]\nsetup = false\n',
+      content: '[Accounts]\ngroups = adm\n\n[InstanceSetup]\nset_host_keys = false\nset_boto_config = false\nnetwork_enabled = true\n\n[NetworkInterfaces]\nsetup = false\n',
     },
     // Stable names for disks, as Google's own images have: /dev/disk/by-id/google-NAME.
     {
