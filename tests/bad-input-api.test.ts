@@ -2,20 +2,16 @@
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createRooms } from '../src/app/cloud/rooms.ts'
 import { ownerPrincipal, userPrincipal } from '../src/cloud/kernel/principal.ts'
 import { startTestCloud } from '../src/cloud/kernel/testing.ts'
 import type { CallOptions, CallResult, TestCloud } from '../src/cloud/kernel/testing.ts'
-import { noPublicImages } from '../src/cloud/rooms/compute/service.public-images.ts'
-import { createFakeDriver } from '../src/vm/fake/driver.ts'
+import { makeAllRooms } from '../tools/whole-cloud.ts'
 
 let cloud: TestCloud
 const compute = 'compute.googleapis.com/compute/v1/projects/p-one'
 
 beforeAll(async () => {
-  cloud = await startTestCloud(() =>
-    createRooms({ driver: createFakeDriver(), publicImages: noPublicImages, ownerRefreshToken: 'none', guests: { socket: '/nonexistent', authority: '' } }),
-  )
+  cloud = await startTestCloud(makeAllRooms)
   cloud.addProject('p-one')
   await cloud.call('POST', 'storage.googleapis.com/storage/v1/b?project=p-one', { body: { name: 'bad-input' } })
 })

@@ -7,9 +7,22 @@ import { createRooms } from '../src/app/cloud/rooms.ts'
 import type { TableRow } from '../src/cloud/kernel/fault-routes.ts'
 import { openKernel } from '../src/cloud/kernel/kernel.ts'
 import { noPublicImages } from '../src/cloud/rooms/compute/service.public-images.ts'
+import type { Room } from '../src/cloud/kernel/room.ts'
 import { createServer } from '../src/cloud/kernel/server.ts'
 import { kilnHome } from '../src/host/home.ts'
 import { createFakeDriver } from '../src/vm/fake/driver.ts'
+
+/** All rooms with machines that are none: for tests over the whole cloud. */
+export function makeAllRooms(): readonly Room[] {
+  const parts = {
+    driver: createFakeDriver(),
+    publicImages: noPublicImages,
+    ownerRefreshToken: 'none',
+    guests: { socket: '/nonexistent', authority: '' },
+    signCertificate: () => Promise.reject(new Error('this cloud signs no certificates')),
+  }
+  return createRooms(parts)
+}
 
 /** Every route of every room, in the order of the rooms. */
 export async function wholeTable(): Promise<readonly TableRow[]> {
@@ -18,7 +31,7 @@ export async function wholeTable(): Promise<readonly TableRow[]> {
   try {
     const server = await createServer({
       kernel,
-      rooms: createRooms({ driver: createFakeDriver(), publicImages: noPublicImages, ownerRefreshToken: 'none', guests: { socket: '', authority: '' } }),
+      rooms: makeAllRooms(),
     })
     await server.close()
     return server.table
