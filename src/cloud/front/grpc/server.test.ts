@@ -319,6 +319,31 @@ describe('time and size', () => {
     expect(seen).toEqual([])
   })
 
+  test('a client that sends its message too slowly is refused', async () => {
+    const slow = await startTestFront({ call: () => expect.unreachable('the message is not complete'), readTimeoutMs: 50 })
+    const session = connect(`http://127.0.0.1:${slow.port}`)
+    const stream = session.request({ ':method': 'POST', ':path': `/${SECRETS[0]}/GetSecret`, ':authority': SECRETS[2], 'content-type': 'application/grpc', te: 'trailers' })
+    stream.write(Buffer.from([0, 0, 0]))
+    stream.resume()
+    const [trailers] = (await once(stream, 'trailers')) as [Answer]
+    expect(trailers['grpc-status']).toBe(String(codes.CANCELLED))
+    session.destroy()
+    await slow.close()
+  })
+
+  test('a client that cancels ends the room’s work', async () => {
+    let reason: unknown
+    answer = (request) => new Promise((_resolve, reject) => request.signal.addEventListener('abort', () => ((reason = request.signal.reason), reject(new Error('aborted')))))
+    const session = connect(`http://127.0.0.1:${front.port}`)
+    const stream = session.request({ ':method': 'POST', ':path': `/${SECRETS[0]}/ListSecrets`, ':authority': SECRETS[2], 'content-type': 'application/grpc', te: 'trailers' })
+    stream.end(Buffer.from([0, 0, 0, 0, 12, 10, 10, ...Buffer.from('projects/p')]))
+    stream.on('error', () => {})
+    await vi.waitFor(() => expect(seen).toHaveLength(1), { timeout: 5000 })
+    stream.close(8)
+    await vi.waitFor(() => expect(reason).toMatchObject({ code: 'CANCELLED' }), { timeout: 5000 })
+    session.destroy()
+  })
+
   test('closing ends running calls with UNAVAILABLE', async () => {
     answer = (request) => new Promise((_resolve, reject) => request.signal.addEventListener('abort', () => reject(new Error('aborted'))))
     const failed = failure(client(...SECRETS).call('GetSecret', { name: 'projects/p/secrets/s' }))

@@ -15,7 +15,6 @@ import { grpcHosts } from './services.ts'
 import { encodeGrpcMessage, grpcCodes, GrpcError } from './status.ts'
 import type { GrpcFront, GrpcServerOptions } from './types.ts'
 
-/** A request's message must be there within this time, whatever the client's deadline: slow senders hold no memory for longer. */
 const READ_TIMEOUT_MS = 60_000
 /** Connections without any traffic; clients connect again by themselves. */
 const IDLE_CONNECTION_MS = 30 * 60_000
@@ -86,7 +85,9 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcFront {
     const { methods, run } = await openGateway()
     const rpc = methods.find(request.url, hostOf(request.authority))
     const encoding = headerText(request.headers['grpc-encoding']) ?? 'identity'
-    const message = rpc.isClientStreaming ? new Uint8Array() : await within(READ_TIMEOUT_MS, signal, readMessage(request.iterator({ destroyOnReturn: false }), encoding))
+    const message = rpc.isClientStreaming
+      ? new Uint8Array()
+      : await within(options.readTimeoutMs ?? READ_TIMEOUT_MS, signal, readMessage(request.iterator({ destroyOnReturn: false }), encoding))
     const results = run({ rpc, message, headers: toRestHeaders(request.headers), signal })
     for (let next = await orAbort(signal, results.next()); next.done !== true; next = await orAbort(signal, results.next())) {
       if (!response.headersSent) response.writeHead(200, responseHeaders())

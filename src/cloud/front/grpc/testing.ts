@@ -61,9 +61,7 @@ export interface TestClientOptions {
  * @param file the protocol file that declares it
  */
 export function testClient(address: string, serviceName: string, file: string, options: TestClientOptions = {}): GrpcTestClient {
-  const folder = dirname(createRequire(import.meta.url).resolve('google-proto-files/package.json'))
-  const definition = loadSync(file, { includeDirs: [folder], keepCase: false, longs: String, enums: String, defaults: true, oneofs: true, json: true })
-  let found: Answer = loadPackageDefinition(definition)
+  let found: Answer = loadFile(file)
   for (const part of serviceName.split('.')) found = found[part]
   const channel = options.rootCertificates === undefined ? credentials.createInsecure() : credentials.createSsl(options.rootCertificates)
   const authority = options.authority === undefined ? {} : { 'grpc.default_authority': options.authority }
@@ -79,6 +77,18 @@ export function testClient(address: string, serviceName: string, file: string, o
     stream: (method, request) => client[method](request),
     close: () => client.close(),
   }
+}
+
+/** Reading the files takes longer than most tests. */
+const loaded = new Map<string, Answer>()
+
+function loadFile(file: string): Answer {
+  const known = loaded.get(file)
+  if (known !== undefined) return known
+  const folder = dirname(createRequire(import.meta.url).resolve('google-proto-files/package.json'))
+  const made = loadPackageDefinition(loadSync(file, { includeDirs: [folder], keepCase: false, longs: String, enums: String, defaults: true, oneofs: true, json: true }))
+  loaded.set(file, made)
+  return made
 }
 
 /** `grpc-status-details-bin` of an error, as JSON. */

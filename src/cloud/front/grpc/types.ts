@@ -29,6 +29,8 @@ export type RestCall = (request: RestRequest) => Promise<RestResponse>
 export type CompatHandler = (request: Http2ServerRequest, response: Http2ServerResponse) => void
 
 export interface GrpcServerOptions {
+  /** A request's message must be there within this time, whatever the client's deadline: slow senders hold no memory for longer. Default: 60 s. */
+  readonly readTimeoutMs?: number
   readonly call: RestCall
   /** The Google hosts whose rooms exist. A gRPC service is served when its host is among them. Default: every host of `services.ts`. */
   readonly hosts?: readonly string[]
