@@ -152,3 +152,27 @@ test('a disk: size rules, resize, labels, in use', async () => {
   expect((await cloud.call('POST', `${zone}/disks/data/resize`, { body: { sizeGb: '2' } })).status).toBe(400)
   await succeed(cloud, 'DELETE', `${zone}/disks/data`)
 })
+
+test('images of another project are for those who have a role there, on the project or on the image', async () => {
+  cloud.addProject('p-two')
+  const disks = 'compute.googleapis.com/compute/v1/projects/p-two/zones/us-central1-c/disks'
+  cloud.kernel().policies.grant('projects/p-two', 'roles/compute.admin', 'user:two@example.com')
+  const token = cloud.userToken('two@example.com')
+  const body = (name: string): object => ({ name, sourceImage: 'projects/p-one/global/images/srv-1' })
+  const denied = await cloud.call('POST', disks, { token, body: body('denied') })
+  expect(denied.json.error).toMatchObject({ code: 403, message: expect.stringContaining('compute.images.useReadOnly') })
+  // A missing image looks no different to somebody without the role.
+  expect((await cloud.call('POST', disks, { token, body: { name: 'denied', sourceImage: 'projects/p-one/global/images/missing' } })).status).toBe(403)
+  const { etag } = await get(`${api}/global/images/srv-1/getIamPolicy`)
+  const policy = { etag, bindings: [{ role: 'roles/compute.imageUser', members: ['user:two@example.com'] }] }
+  expect((await cloud.call('POST', `${api}/global/images/srv-1/setIamPolicy`, { body: { policy } })).status).toBe(200)
+  const made = await cloud.call('POST', disks, { token, body: body('allowed') })
+  expect(made.status, made.text).toBe(200)
+  await cloud.kernel().operations.wait(made.json.name, 10_000)
+  expect((await cloud.call('GET', `${disks}/allowed`, { token })).json).toMatchObject({
+    status: 'READY',
+    sourceImage: expect.stringContaining('projects/p-one/global/images/srv-1'),
+  })
+  const asked = await cloud.call('POST', `${api}/global/images/srv-1/testIamPermissions`, { token, body: { permissions: ['compute.images.useReadOnly', 'compute.images.delete'] } })
+  expect(asked.json.permissions).toEqual(['compute.images.useReadOnly'])
+})

@@ -123,7 +123,8 @@ export function createNetworks(compute: Compute): Networks {
       if (instance.record.networkInterfaces?.some((each) => each.network === selfLink(network) || each.subnetwork === selfLink(network)))
         throw resourceInUse(network, linkTail(selfLink(instance)))
     }
-    const address = (store.list('addresses', network.projectId) as readonly Resource<compute_v1.Schema$Address>[]).find((each) => each.record.subnetwork === selfLink(network))
+    const own = new Set([selfLink(network), ...subnetworksOf(network).map((subnetwork) => selfLink(subnetwork))])
+    const address = (store.list('addresses', network.projectId) as readonly Resource<compute_v1.Schema$Address>[]).find((each) => own.has(each.record.subnetwork ?? ''))
     if (address !== undefined) throw resourceInUse(network, linkTail(selfLink(address)))
   }
 
