@@ -32,6 +32,15 @@ export function findMethod(methods: readonly GoogleMethod[], httpMethod: string,
   )
 }
 
+/** All methods that one route with a wildcard answers: of documents of any depth the number of segments tells whether one is read or a list. */
+export function findMethods(methods: readonly GoogleMethod[], httpMethod: string, routePath: string): readonly GoogleMethod[] {
+  const first = findMethod(methods, httpMethod, routePath)
+  const template = templateOfRoute(routePath)
+  if (first === undefined || !template.endsWith('/**')) return first === undefined ? [] : [first]
+  const stem = template.slice(0, -'**'.length)
+  return [first, ...methods.filter((method) => method !== first && method.httpMethod === httpMethod && method.paths.some((path) => path.startsWith(stem) && !path.includes(':')))]
+}
+
 function covers(wide: string, template: string): boolean {
   const expression = wide
     .split(/(\*\*|\*)/)

@@ -31,7 +31,9 @@ const scalars: Readonly<Record<string, Shape>> = {
   string: text,
   bytes: text,
   ...Object.fromEntries(['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'].map((name) => [name, text])),
-  ...Object.fromEntries(['int32', 'uint32', 'sint32', 'fixed32', 'sfixed32', 'double', 'float'].map((name) => [name, { kind: 'number' } as const])),
+  ...Object.fromEntries(['int32', 'uint32', 'sint32', 'fixed32', 'sfixed32'].map((name) => [name, { kind: 'number' } as const])),
+  double: { kind: 'double' },
+  float: { kind: 'double' },
   bool: { kind: 'boolean' },
 }
 
@@ -95,13 +97,18 @@ function toMethods(service: protobuf.Service, method: protobuf.Method): readonly
     group: service.name,
     httpMethod,
     paths,
-    reply: type === null || type.fullName === '.google.api.HttpBody' ? undefined : () => toShape(type),
+    reply: type === null || type.fullName === '.google.api.HttpBody' ? undefined : () => toReplyShape(type, method.responseStream === true),
   }))
 }
 
 /** `{parent=projects/*}` stands for its pattern, `{project}` for one segment. */
 function expand(path: string): string {
   return path.replace(/\{[\w.]+=([^}]*)\}/g, '$1').replace(/\{[\w.]+\}/g, '*')
+}
+
+/** A stream of messages is a list in JSON. */
+function toReplyShape(type: protobuf.Type, isStream: boolean): Shape {
+  return isStream ? { kind: 'array', of: toShape(type) } : toShape(type)
 }
 
 function toShape(type: protobuf.Type): Shape {
@@ -122,6 +129,8 @@ function toFieldShape(field: protobuf.Field): Shape {
 }
 
 function toValueShape(field: protobuf.Field): Shape {
+  // Of all enumerations this one is null in JSON.
+  if (field.resolvedType?.fullName === '.google.protobuf.NullValue') return { kind: 'null' }
   if (field.resolvedType instanceof protobuf.Enum) return { kind: 'enum', values: Object.keys(field.resolvedType.values) }
   if (field.resolvedType instanceof protobuf.Type) return toShape(field.resolvedType)
   return scalars[field.type] ?? { kind: 'any' }

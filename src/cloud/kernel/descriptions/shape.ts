@@ -1,7 +1,9 @@
 /** The shape of a JSON reply as Google describes it, whichever form the description has; and what in a reply is not of its shape. */
 
 export type Shape =
-  | { readonly kind: 'any' | 'string' | 'number' | 'boolean' }
+  | { readonly kind: 'any' | 'string' | 'number' | 'boolean' | 'null' }
+  /** A number, or the text NaN, Infinity or -Infinity, for which JSON has no numbers. */
+  | { readonly kind: 'double' }
   | { readonly kind: 'enum'; readonly values: readonly string[] }
   | { readonly kind: 'array'; readonly of: Shape }
   | { readonly kind: 'map'; readonly of: Shape }
@@ -23,6 +25,10 @@ export function findViolations(value: unknown, shape: Shape, path = ''): readonl
     case 'number':
     case 'boolean':
       return typeof value === shape.kind ? [] : [`${at}: ${describe(value)}, where a ${shape.kind} is described`]
+    case 'null':
+      return value === null ? [] : [`${at}: ${describe(value)}, where null is described`]
+    case 'double':
+      return typeof value === 'number' || /^(NaN|-?Infinity)$/.test(String(value)) ? [] : [`${at}: ${describe(value)}, where a number is described`]
     case 'enum':
       if (typeof value !== 'string') return [`${at}: ${describe(value)}, where one of ${shape.values.join(', ')} is described`]
       return shape.values.includes(value) ? [] : [`${at}: ${JSON.stringify(value)} is none of ${shape.values.join(', ')}`]
