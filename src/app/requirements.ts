@@ -17,6 +17,7 @@ export const requirements: readonly Requirement[] = [
   { name: 'qemu-system-x86_64', package: 'qemu-system-x86', neededBy: 'running virtual machines' },
   { name: 'qemu-img', package: 'qemu-utils', neededBy: 'disks of virtual machines' },
   { name: 'UEFI firmware', package: 'ovmf', neededBy: 'booting images', files: ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_CODE.fd'] },
+  { name: 'haproxy', package: 'haproxy', neededBy: 'load balancers: forwarding rules of the pocket cloud' },
   { name: 'socat', package: 'socat', neededBy: 'the metadata address inside virtual machines' },
   { name: 'timeout', package: 'coreutils', neededBy: 'finding out which accelerator boots a kernel' },
   { name: 'mmdebstrap', package: 'mmdebstrap', neededBy: 'baking base images' },

@@ -57,6 +57,7 @@ export async function serveCloud(options: { readonly home: KilnHome; readonly po
       driver: createQemuDriver({ home }),
       publicImages: createPublicImages(home),
       ownerRefreshToken: owner.refresh_token,
+      signCertificate: authority.issue,
       guests: { socket: daemonPaths(home).guestSocket, authority: authority.certificate },
     })
     const server = await createServer({

@@ -1,4 +1,5 @@
 /** Every room of the pocket cloud: adding one is a folder below src/cloud/rooms and a line here. */
+import type { Authority } from '../../cloud/front/authority.ts'
 import type { Room } from '../../cloud/kernel/room.ts'
 import { createArtifactRegistryRoom } from '../../cloud/rooms/artifactregistry/index.ts'
 import { createCloudBillingRoom } from '../../cloud/rooms/cloudbilling/index.ts'
@@ -25,6 +26,8 @@ export interface RoomParts {
   readonly publicImages: PublicImages
   /** The refresh token of the owner's credentials. */
   readonly ownerRefreshToken: string
+  /** Signs server certificates with the cloud's own authority. Default: none can be issued. */
+  readonly signCertificate?: Authority['issue']
   /** The way in of VMs. */
   readonly guests: { readonly socket: string; readonly authority: string }
 }
@@ -46,7 +49,7 @@ export function createRooms(parts: RoomParts): readonly Room[] {
     createDnsRoom(),
     createFirestoreRoom(),
     createLoggingRoom(),
-    createComputeRoom({ driver: parts.driver, publicImages: parts.publicImages, serveMetadata, guestAccess: { ...parts.guests, hosts: () => guestHosts(rooms) } }),
+    createComputeRoom({ driver: parts.driver, publicImages: parts.publicImages, serveMetadata, ...(parts.signCertificate === undefined ? {} : { signCertificate: parts.signCertificate }), guestAccess: { ...parts.guests, hosts: () => guestHosts(rooms) } }),
   ]
   return rooms
 }

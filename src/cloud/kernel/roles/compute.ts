@@ -1,5 +1,6 @@
 /** Predefined roles of Compute Engine, for the methods that the pocket cloud has. https://cloud.google.com/compute/docs/access/iam */
 import { groupsRead, groupsUpdate, groupsUse, groupsWrite } from './compute-groups.ts'
+import { balancingRead, balancingWrite, certificatesWrite, securityPoliciesWrite } from './load-balancing.ts'
 import type { RoleDefinition } from './types.ts'
 
 function all(service: string, verbs: readonly string[]): readonly string[] {
@@ -65,7 +66,7 @@ const networksWrite = [
 const firewallsWrite = all('firewalls', ['create', 'delete', 'update'])
 const policies = ['images', 'disks', 'snapshots', 'instances', 'instanceTemplates'].flatMap((service) => all(service, policyVerbs))
 const policiesRead = ['images', 'disks', 'snapshots', 'instances', 'instanceTemplates'].flatMap((service) => all(service, ['getIamPolicy']))
-const read = [...catalogRead, ...imagesRead, ...disksRead, ...instancesRead, ...groupsRead, ...networksRead]
+const read = [...catalogRead, ...imagesRead, ...disksRead, ...instancesRead, ...groupsRead, ...networksRead, ...balancingRead]
 const projectRead = ['resourcemanager.projects.get', 'serviceusage.services.get', 'serviceusage.services.list']
 const everything = [
   ...read,
@@ -79,6 +80,9 @@ const everything = [
   ...networksUse,
   ...networksWrite,
   ...firewallsWrite,
+  ...balancingWrite,
+  ...certificatesWrite,
+  ...securityPoliciesWrite,
   ...policies,
   'compute.projects.setCommonInstanceMetadata',
   ...projectRead,
@@ -121,6 +125,8 @@ export const computeRoles: readonly RoleDefinition[] = [
       ...networksRead,
       ...networksUse,
       ...networksWrite,
+      ...balancingRead,
+      ...balancingWrite,
       ...all('instances', ['get', 'list', 'getGuestAttributes', 'getSerialPortOutput', 'use']),
       ...groupsRead.filter((permission) => !/Templates|autoscalers/.test(permission)),
       ...groupsUpdate,
@@ -144,7 +150,26 @@ export const computeRoles: readonly RoleDefinition[] = [
     name: 'roles/compute.networkViewer',
     title: 'Compute Network Viewer',
     description: 'Read-only access to all networking resources.',
-    permissions: [...catalogRead, ...networksRead, ...all('instances', ['get', 'list', 'getGuestAttributes']), ...projectRead],
+    permissions: [...catalogRead, ...networksRead, ...balancingRead, ...all('instances', ['get', 'list', 'getGuestAttributes']), ...projectRead],
+  },
+  {
+    name: 'roles/compute.loadBalancerAdmin',
+    title: 'Compute Load Balancer Admin',
+    description: 'Create, modify and delete load balancers and associated resources.',
+    permissions: [
+      ...catalogRead,
+      ...networksRead,
+      ...networksUse,
+      ...all('addresses', ['create', 'delete', 'setLabels']),
+      ...all('globalAddresses', ['create', 'delete', 'setLabels']),
+      ...balancingRead,
+      ...balancingWrite,
+      ...certificatesWrite,
+      ...groupsRead,
+      ...groupsUse,
+      ...all('instances', ['get', 'list', 'use']),
+      ...projectRead,
+    ],
   },
   {
     name: 'roles/compute.securityAdmin',
@@ -153,6 +178,10 @@ export const computeRoles: readonly RoleDefinition[] = [
     permissions: [
       ...catalogRead,
       ...firewallsWrite,
+      ...certificatesWrite,
+      ...all('sslCertificates', ['get', 'list']),
+      ...securityPoliciesWrite,
+      ...all('securityPolicies', ['get', 'list']),
       ...all('firewalls', ['get', 'list']),
       ...all('networks', ['get', 'list', 'updatePolicy']),
       ...all('subnetworks', ['get', 'list']),

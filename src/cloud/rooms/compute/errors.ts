@@ -46,6 +46,7 @@ export function fingerprintMismatch(what: string): ApiError {
 /** `images` -> `image`. */
 export function singular(collection: string): string {
   if (collection === 'addresses') return 'address'
+  if (collection.endsWith('Policies') || collection.endsWith('policies')) return collection.replace(/ies$/, 'y')
   return collection.replace(/s$/, '')
 }
 

@@ -1,5 +1,7 @@
 /** Compute Engine: images, disks, real virtual machines, and the networks and firewall rules that decide which of their ports this host reaches. */
 import type { Room } from '../../kernel/room.ts'
+import { createLoadBalancing } from './balancing/service.ts'
+import type { LoadBalancing } from './balancing/service.ts'
 import type { Balancing } from './groups/members.ts'
 import { createInstanceGroups } from './groups/service.ts'
 import type { InstanceGroups } from './groups/service.ts'
@@ -32,7 +34,16 @@ export type { PublicImages } from './service.public-images.ts'
 
 /** `balancing`: who tells the health of group members and drains them, in place of the room's own load balancing. */
 export function createComputeRoom(deps: ComputeDeps, balancing?: Balancing): Room {
-  let running: { readonly compute: Compute; readonly files: Files; readonly machines: Machines; readonly addresses: Addresses; readonly instanceGroups: InstanceGroups } | undefined
+  let running:
+    | {
+        readonly compute: Compute
+        readonly files: Files
+        readonly machines: Machines
+        readonly addresses: Addresses
+        readonly instanceGroups: InstanceGroups
+        readonly loadBalancing: LoadBalancing
+      }
+    | undefined
   return {
     id: 'compute',
     service: 'compute.googleapis.com',
@@ -50,7 +61,7 @@ export function createComputeRoom(deps: ComputeDeps, balancing?: Balancing): Roo
         for (const instance of compute.store.list('instances', projectId)) sources.notify(instance.id)
       })
       const sources = createMetadataSources(compute, projects)
-      const machines = createMachines(compute, files, sources)
+      const machines = createMachines(compute, files, sources, (instance) => loadBalancing.dataPath.forwards(instance))
       const snapshots = createSnapshots(compute, files)
       const images = createImages(compute, files, snapshots)
       const disks = createDisks(compute, files, images, snapshots)
@@ -58,8 +69,9 @@ export function createComputeRoom(deps: ComputeDeps, balancing?: Balancing): Roo
       const instances = createInstances(compute, { disks, addresses, machines, plans })
       const changes = createInstanceChanges(compute, { disks, machines, plans, sources })
       const instanceGroups = createInstanceGroups(compute, { images, instances, changes, plans })
-      if (balancing !== undefined) instanceGroups.connect(balancing)
-      running = { compute, files, machines, addresses, instanceGroups }
+      const loadBalancing = createLoadBalancing(compute, { addresses, machines, members: instanceGroups.members, signCertificate: compute.deps.signCertificate })
+      instanceGroups.connect(balancing ?? loadBalancing.balancing)
+      running = { compute, files, machines, addresses, instanceGroups, loadBalancing }
       return computeRoutes({
         compute,
         projects,
@@ -72,6 +84,7 @@ export function createComputeRoom(deps: ComputeDeps, balancing?: Balancing): Roo
         disks,
         instances,
         instanceGroups,
+        balancing: loadBalancing,
         settings: createInstanceSettings(compute, { addresses, machines, sources }),
         changes,
       })
@@ -81,14 +94,17 @@ export function createComputeRoom(deps: ComputeDeps, balancing?: Balancing): Roo
       await running?.addresses.probe()
       await running?.files.sweep()
       await running?.machines.adopt()
+      await running?.loadBalancing.dataPath.start()
       running?.instanceGroups.start()
     },
     async stop() {
       running?.instanceGroups.stop()
+      await running?.loadBalancing.dataPath.stop()
       await running?.machines.release()
     },
     async reset() {
       running?.instanceGroups.stop()
+      await running?.loadBalancing.dataPath.reset()
       await running?.machines.destroyAll()
       await running?.files.removeAll()
     },

@@ -1,4 +1,5 @@
 /** What the route tables of the room share: paths, and answers in the room's usual form. */
+import type { LoadBalancing } from './balancing/service.ts'
 import type { Operation } from '../../kernel/operations.ts'
 import type { Target } from '../../kernel/policy.ts'
 import type { RouteRequest } from '../../kernel/room.ts'
@@ -23,6 +24,7 @@ export const ZONE = `${PROJECT}/zones/:zone`
 export const REGION = `${PROJECT}/regions/:region`
 
 export interface Services {
+  readonly balancing: LoadBalancing
   readonly compute: Compute
   readonly projects: Projects
   readonly networks: Networks

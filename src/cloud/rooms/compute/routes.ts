@@ -1,5 +1,6 @@
 /** The route table of the room. Every route answers on both of Google's host names. */
 import type { AnyRoute, RouteRequest } from '../../kernel/room.ts'
+import { balancingRoutes } from './balancing/routes.ts'
 import { groupRoutes } from './groups/routes.ts'
 import { resourcePath } from './links.ts'
 import { catalogRoutes } from './routes.catalog.ts'
@@ -59,6 +60,7 @@ export function computeRoutes(services: Services): readonly AnyRoute[] {
     ...diskRoutes(kit),
     ...instanceRoutes(kit),
     ...groupRoutes(kit),
+    ...balancingRoutes(kit),
   ]
   return [...routes.map((route) => ({ ...route, host: 'api' })), ...routes.map((route) => ({ ...route, host: 'www' }))]
 }

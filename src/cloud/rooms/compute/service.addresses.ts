@@ -63,6 +63,11 @@ export function createAddresses(compute: Compute, networks: Pick<Networks, 'choo
     return store.list('instances') as readonly Instance[]
   }
 
+  /** Addresses of load balancers. */
+  function forwardingRules(): readonly (string | undefined)[] {
+    return store.list('forwardingRules').map((rule) => (rule.record as compute_v1.Schema$ForwardingRule).IPAddress ?? undefined)
+  }
+
   function key(projectId: string, scope: string, name: string): Key {
     return { projectId, scope, collection: 'addresses', name }
   }
@@ -72,7 +77,7 @@ export function createAddresses(compute: Compute, networks: Pick<Networks, 'choo
   }
 
   function chooseExternal(): string {
-    const used = new Set([...taken, ...reserved().map((each) => each.record.address), ...instances().map((each) => each.hidden.externalAddress)])
+    const used = new Set([...taken, ...reserved().map((each) => each.record.address), ...instances().map((each) => each.hidden.externalAddress), ...forwardingRules()])
     for (let index = 1; index < BLOCK_SIZE - 1; index += 1) {
       const address = toAddress(base + index)
       if (!/\.(0|255)$/.test(address) && !used.has(address)) return address

@@ -51,9 +51,18 @@ export function computeForwards(target: Target, rules: readonly compute_v1.Schem
   return withoutCollisions([...forwards.values()])
 }
 
-function applies(rule: compute_v1.Schema$Firewall, target: Target): boolean {
+/** True when the rules let a source in to a port: `takesIn` tells whether a source range means it. */
+export function isPortOpen(target: Target, rules: readonly compute_v1.Schema$Firewall[], protocol: 'tcp' | 'udp', port: number, takesIn: (range: string) => boolean): boolean {
+  const decider = rules
+    .filter((rule) => applies(rule, target, takesIn))
+    .toSorted((left, right) => (left.priority ?? 1000) - (right.priority ?? 1000) || Number(isAllow(left)) - Number(isAllow(right)))
+    .find((rule) => (rule.allowed ?? rule.denied ?? []).flatMap(spansOf).some((span) => span.protocol === protocol && span.first <= port && port <= span.last))
+  return decider !== undefined && isAllow(decider)
+}
+
+function applies(rule: compute_v1.Schema$Firewall, target: Target, takesIn = includesThisMachine): boolean {
   if (rule.disabled === true || rule.direction === 'EGRESS' || rule.network !== target.network) return false
-  if (!(rule.sourceRanges ?? []).some(includesThisMachine)) return false
+  if (!(rule.sourceRanges ?? []).some(takesIn)) return false
   if (rule.targetTags?.length) return rule.targetTags.some((tag) => target.tags.includes(tag))
   if (rule.targetServiceAccounts?.length) return rule.targetServiceAccounts.some((account) => target.serviceAccounts.includes(account))
   return true

@@ -52,7 +52,8 @@ interface Live {
   readonly watch: AbortController
 }
 
-export function createMachines(compute: Compute, files: Files, sources: MetadataSources): Machines {
+/** `backendForwards`: what load balancing needs besides what the firewall opens to this host. */
+export function createMachines(compute: Compute, files: Files, sources: MetadataSources, backendForwards: (instance: Instance) => Promise<readonly PortForward[]>): Machines {
   const { store, deps, kernel } = compute
   const live = new Map<string, Live>()
   const servers = new Map<string, MetadataServer>()
@@ -76,6 +77,10 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
   }
 
   async function forwardsOf(instance: Instance): Promise<readonly PortForward[]> {
+    return [...(await openForwards(instance)), ...(await backendForwards(instance))]
+  }
+
+  async function openForwards(instance: Instance): Promise<readonly PortForward[]> {
     const nic = instance.record.networkInterfaces?.[0]
     if (instance.hidden.externalAddress === undefined || nic === undefined) return []
     const rules = store.list('firewalls', instance.projectId).map((rule) => rule.record as compute_v1.Schema$Firewall)

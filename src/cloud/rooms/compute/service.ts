@@ -10,6 +10,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { Operation, OperationContext } from '../../kernel/operations.ts'
 import type { Principal } from '../../kernel/principal.ts'
 import type { Project } from '../../kernel/projects.ts'
+import type { CertificateSigner } from './balancing/service.proxies.ts'
 import { resourceExists, resourceNotFound } from './errors.ts'
 import { groupTiming } from './groups/timing.ts'
 import type { GroupTiming } from './groups/timing.ts'
@@ -41,6 +42,8 @@ export interface ComputeDeps {
   readonly groupTiming?: GroupTiming
   /** Default: machines reach none of this cloud's hosts. */
   readonly guestAccess?: GuestAccess
+  /** Signs managed certificates with the cloud's own authority. Default: none can be issued. */
+  readonly signCertificate?: CertificateSigner
   /** Images of Google's public projects. Default: none. */
   readonly publicImages?: PublicImages
 }
@@ -66,7 +69,7 @@ export interface Change {
 export interface Compute {
   readonly kernel: Kernel
   readonly store: ComputeStore
-  readonly deps: Required<Omit<ComputeDeps, 'guestAccess'>> & Pick<ComputeDeps, 'guestAccess'>
+  readonly deps: Required<Omit<ComputeDeps, 'guestAccess' | 'signCertificate'>> & Pick<ComputeDeps, 'guestAccess' | 'signCertificate'>
   readonly folders: { readonly images: string; readonly disks: string; readonly vms: string }
   /** An active project. @throws ApiError 404 */
   project(idOrNumber: string): Project
