@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { gzipSync } from 'node:zlib'
 import { status as codes } from '@grpc/grpc-js'
 import type { ServiceError } from '@grpc/grpc-js'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { statusDetails, startTestFront, testClient } from './testing.ts'
 import type { Answer, GrpcTestClient, GrpcTestFront } from './testing.ts'
 import type { RestRequest, RestResponse } from './types.ts'
@@ -38,10 +38,7 @@ async function failure(work: Promise<unknown>): Promise<ServiceError> {
   )
 }
 
-beforeEach(async () => {
-  seen = []
-  unexpected.length = 0
-  answer = () => json({})
+beforeAll(async () => {
   front = await startTestFront({
     call: async (request) => {
       seen.push(request)
@@ -52,11 +49,17 @@ beforeEach(async () => {
   })
 })
 
-afterEach(async () => {
-  for (const each of clients.splice(0)) each.close()
-  await front.close()
-  if (unexpected.length > 0) throw new AggregateError(unexpected, 'the front met defects')
+beforeEach(() => {
+  seen = []
+  answer = () => json({})
 })
+
+afterEach(() => {
+  for (const each of clients.splice(0)) each.close()
+  if (unexpected.length > 0) throw new AggregateError(unexpected.splice(0), 'the front met defects')
+})
+
+afterAll(() => front.close())
 
 describe('requests', () => {
   test('path, query, body and metadata go where the annotation says', async () => {
@@ -344,12 +347,18 @@ describe('time and size', () => {
     session.destroy()
   })
 
-  test('closing ends running calls with UNAVAILABLE', async () => {
-    answer = (request) => new Promise((_resolve, reject) => request.signal.addEventListener('abort', () => reject(new Error('aborted'))))
-    const failed = failure(client(...SECRETS).call('GetSecret', { name: 'projects/p/secrets/s' }))
-    await vi.waitFor(() => expect(seen).toHaveLength(1), { timeout: 5000 })
-    await front.close()
+  test('closing ends running calls with UNAVAILABLE, and takes no new ones', async () => {
+    let isCalled = false
+    const closing = await startTestFront({
+      call: (request) => new Promise((_resolve, reject) => ((isCalled = true), request.signal.addEventListener('abort', () => reject(new Error('aborted'))))),
+    })
+    const made = testClient(`127.0.0.1:${closing.port}`, SECRETS[0], SECRETS[1], { authority: SECRETS[2] })
+    clients.push(made)
+    const failed = failure(made.call('GetSecret', { name: 'projects/p/secrets/s' }))
+    await vi.waitFor(() => expect(isCalled).toBe(true), { timeout: 5000 })
+    await closing.close()
     expect((await failed).code).toBe(codes.UNAVAILABLE)
+    expect((await failure(made.call('GetSecret', { name: 'projects/p/secrets/s' }))).code).toBe(codes.UNAVAILABLE)
   })
 })
 
