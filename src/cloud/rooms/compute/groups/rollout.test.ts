@@ -140,7 +140,7 @@ test('a daemon that dies after any commit leaves an update that the next ones fi
     const { status } = await world.manager('app')
     if (status.isStable === true && status.versionTarget.isReached === true) break
     // Each life may write a little more than the one before, so that one of them gets past its own start.
-    await dieAfter(1 + (lives % 12))
+    await dieAfter(1 + (lives % 12), async () => (await world.manager('app')).status.isStable === true)
     await world.cloud.restart()
   }
   expect(lives).toBeGreaterThan(3)
@@ -153,40 +153,65 @@ test('a daemon that dies after any commit leaves an update that the next ones fi
   expect(((await world.get(`${zone}/disks`)).items as Json[]).map((each) => each.name).toSorted()).toEqual(rows.map((each) => each.name).toSorted())
 })
 
+test('an update is finished after a death at each of its commits in turn, and leaves nothing behind', async () => {
+  await world.group('one', { instanceTemplate: 'global/instanceTemplates/one', targetSize: 1, updatePolicy: careful })
+  await world.stable('one')
+  let commits = 0
+  for (let isWhole = false; !isWhole; commits += 1) {
+    await release('one', commits % 2 === 0 ? 'two' : 'one')
+    isWhole = !(await dieAfter(commits, async () => (await world.manager('one')).status.isStable === true))
+    expect(commits, 'an update has an end').toBeLessThan(80)
+    const before = (await world.get(`${zone}/instances`)).items as Json[]
+    expect(before.filter((each) => each.status === 'RUNNING' && each.name.startsWith('one-')).length).toBeGreaterThanOrEqual(1)
+    await world.cloud.restart()
+    await world.stable('one')
+    const rows = ((await world.get(`${zone}/instances`)).items as Json[]).filter((each) => each.name.startsWith('one-'))
+    expect(releasesOf(await world.list('one'))).toEqual([commits % 2 === 0 ? 'two' : 'one'])
+    expect(rows.map((each) => each.id)).toEqual((await world.list('one')).map((each) => each.id))
+    expect((await world.cloud.call('GET', `${managers}/one/listErrors`)).json).toEqual({})
+  }
+  expect(commits).toBeGreaterThan(10)
+}, 60_000)
+
 test('a group that is being deleted goes on being deleted after a crash', async () => {
   await world.cloud.call('DELETE', `${managers}/app`)
-  await dieAfter(3)
+  await dieAfter(3, async () => (await world.cloud.call('GET', `${managers}/app`)).status === 404)
   await world.cloud.restart()
   await world.until('the group is gone', async () => (await world.cloud.call('GET', `${managers}/app`)).status === 404)
-  expect((await world.get(`${zone}/instances`)).items).toBeUndefined()
-  expect((await world.get(`${zone}/instanceGroups`)).items).toBeUndefined()
+  expect(((await world.get(`${zone}/instances`)).items as Json[]).filter((each) => each.name.startsWith('app-'))).toEqual([])
+  expect(((await world.get(`${zone}/instanceGroups`)).items as Json[]).map((each) => each.name)).toEqual(['one'])
   await succeed(world.cloud, 'DELETE', `${api}/global/instanceTemplates/three`)
 })
 
-/** Lets the daemon commit so many more transactions; whatever it writes after them is lost, as when it was killed. Returns when that has happened, or nothing more is written. */
-async function dieAfter(commits: number): Promise<void> {
+/**
+ * Lets the daemon commit so many more transactions; whatever it writes after them is lost, as when it was killed. Returns when that has happened, or when
+ * nothing was left to write; true in the first case.
+ */
+async function dieAfter(commits: number, isDone: () => Promise<boolean>): Promise<boolean> {
   const { database } = world.cloud.kernel()
   const { run, transaction } = database
+  const lost = new Error('lost with the daemon')
   let left = commits
   let depth = 0
-  const lost = new Error('lost with the daemon')
+  let hasWritten = false
   Object.assign(database, {
     run: (...args: Parameters<typeof run>) => {
+      hasWritten = true
       if (depth > 0) return run(...args)
-      if (left <= 0) return 1
       left -= 1
-      return run(...args)
+      return left < 0 ? 1 : run(...args)
     },
     transaction: (work: () => unknown) => {
       if (depth > 0) return transaction(work)
-      const isLost = left <= 0
-      left -= 1
       depth += 1
+      hasWritten = false
       let result: unknown
       try {
         transaction(() => {
           result = work()
-          if (isLost) throw lost
+          // Transactions that only read are no place to die.
+          if (hasWritten) left -= 1
+          if (left < 0) throw lost
         })
       } catch (error) {
         if (error !== lost) throw error
@@ -196,6 +221,6 @@ async function dieAfter(commits: number): Promise<void> {
       return result
     },
   })
-  const deadline = performance.now() + 400
-  await world.until('the daemon has died', async () => left < 0 || performance.now() > deadline)
+  await world.until('the daemon has died', async () => left < 0 || (await isDone()))
+  return left < 0
 }

@@ -70,7 +70,7 @@ export async function startGroupWorld(balancing?: Balancing): Promise<GroupWorld
   }
 
   async function until(what: string, probe: () => Promise<boolean>): Promise<void> {
-    await waitFor({ what, timeoutMs: 30_000, intervalMs: 15 }, async () => ((await probe()) ? { done: true, value: undefined } : { done: false, status: 'not yet' }))
+    await waitFor({ what, timeoutMs: 30_000, intervalMs: 10 }, async () => ((await probe()) ? { done: true, value: undefined } : { done: false, status: 'not yet' }))
   }
 
   async function list(name: string): Promise<Json[]> {
@@ -89,7 +89,7 @@ export async function startGroupWorld(balancing?: Balancing): Promise<GroupWorld
     manager: (name) => get(`${managers}/${name}`),
     list,
     async stable(name) {
-      return waitFor({ what: `${name} is stable`, timeoutMs: 30_000, intervalMs: 15 }, async () => {
+      return waitFor({ what: `${name} is stable`, timeoutMs: 30_000, intervalMs: 10 }, async () => {
         const manager = await get(`${managers}/${name}`)
         return manager.status.isStable === true
           ? { done: true, value: manager }
