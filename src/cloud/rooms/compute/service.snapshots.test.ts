@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { run } from '../../../host/exec.ts'
@@ -107,4 +107,22 @@ test('an import checks the SHA-1 of its archive when it is given', async () => {
   expect(wrong.error.errors[0].message).toContain(sha1Checksum)
   expect((await cloud.call('GET', `${api}/global/images/unsummed`)).status).toBe(404)
   expect((await cloud.call('POST', `${api}/global/images`, { body: { name: 'x', rawDisk: { source, sha1Checksum: 'nonsense' } } })).status).toBe(400)
+})
+
+test('a snapshot that the daemon did not finish is made by the next one', async () => {
+  await write('data', '0x61')
+  const done = await succeed(cloud, 'POST', `${zone}/disks/data/createSnapshot`, { name: 'half' })
+  const { id } = await bed.get(`${api}/global/snapshots/half`)
+  // What a kill -9 leaves: row and operation as they were before the work, and no file.
+  const { database } = cloud.kernel()
+  const row = database.get<{ record: string }>('SELECT record FROM compute_resources WHERE id = ?', id)
+  database.run('UPDATE compute_resources SET record = ? WHERE id = ?', JSON.stringify({ ...JSON.parse(row?.record ?? '{}'), status: 'CREATING' }), id)
+  const operation = cloud.kernel().operations.get(done.name)
+  database.run("UPDATE operations SET status = 'RUNNING', record = ? WHERE name = ?", JSON.stringify({ ...operation, status: 'RUNNING' }), done.name)
+  await rm(join(bed.home.cloud, 'images', `${id}.raw`))
+  await cloud.restart()
+  expect(await cloud.kernel().operations.wait(done.name, 10_000)).toMatchObject({ status: 'DONE' })
+  expect((await bed.get(`${api}/global/snapshots/half`)).status).toBe('READY')
+  await succeed(cloud, 'POST', `${zone}/disks`, { name: 'from-half', sourceSnapshot: 'global/snapshots/half' })
+  expect(await bytesOf('from-half', 1_048_576, 4)).toContain('61 61 61 61')
 })
