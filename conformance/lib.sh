@@ -1,5 +1,5 @@
 # Sourced by every case: `. "$LIB"`. A case ends at the first command that fails; what it shows is its exit code.
-set -euo pipefail
+set -Eeuo pipefail
 trap 'echo "failed at line $LINENO: $BASH_COMMAND" >&2' ERR
 export REGION=us-central1 ZONE=us-central1-c CLOUDSDK_CORE_DISABLE_PROMPTS=1
 
@@ -41,12 +41,19 @@ refused() {
 
 # api METHOD URL [JSON]: a call of a Google API by curl, as whoever runs the case.
 api() {
-  local method=$1 url=$2
+  local method=$1 url=$2 answer
   shift 2
-  curl -sS --fail-with-body -X "$method" -H "Authorization: Bearer $(owner_token)" -H 'Content-Type: application/json' ${1:+--data "$1"} "$url"
+  answer=$(curl -sS --fail-with-body -X "$method" -H "Authorization: Bearer $(owner_token)" -H 'Content-Type: application/json' ${1:+--data "$1"} "$url") || {
+    printf '%s %s: %s\n' "$method" "$url" "$answer" >&2
+    return 1
+  }
+  printf '%s\n' "$answer"
 }
 
-owner_token() { "$KILN" cloud token; }
+# One token for the whole case: each start of the command line takes a moment.
+OWNER_TOKEN=${OWNER_TOKEN:-$("$KILN" cloud token)}
+export OWNER_TOKEN
+owner_token() { echo "$OWNER_TOKEN"; }
 
 # project SERVICE...: a project of this case's own, with these services.
 project() {

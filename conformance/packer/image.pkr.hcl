@@ -14,7 +14,7 @@ source "googlecompute" "server" {
   machine_type            = "e2-medium"
   ssh_username            = "packer"
   ssh_timeout             = "15m"
-  service_account_email   = "baker@${var.project}.iam.gserviceaccount.com"
+  service_account_email   = "image-baker@${var.project}.iam.gserviceaccount.com"
   scopes                  = ["https://www.googleapis.com/auth/cloud-platform"]
   image_name              = "server-{{timestamp}}"
   image_family            = "server"

@@ -4,9 +4,9 @@
 PACKER=${PACKER:-/usr/bin/packer}
 project compute.googleapis.com iam.googleapis.com storage.googleapis.com
 COMPUTE=https://compute.googleapis.com/compute/v1/projects/$PROJECT
-api POST "https://iam.googleapis.com/v1/projects/$PROJECT/serviceAccounts" '{"accountId":"baker"}' >/dev/null
+api POST "https://iam.googleapis.com/v1/projects/$PROJECT/serviceAccounts" '{"accountId":"image-baker"}' >/dev/null
 api POST "https://storage.googleapis.com/storage/v1/b?project=$PROJECT" "{\"name\":\"$PROJECT-files\",\"iamConfiguration\":{\"uniformBucketLevelAccess\":{\"enabled\":true}}}" >/dev/null
-api PUT "https://storage.googleapis.com/storage/v1/b/$PROJECT-files/iam" "{\"bindings\":[{\"role\":\"roles/storage.objectViewer\",\"members\":[\"serviceAccount:baker@$PROJECT.iam.gserviceaccount.com\"]}]}" >/dev/null
+api PUT "https://storage.googleapis.com/storage/v1/b/$PROJECT-files/iam" "{\"bindings\":[{\"role\":\"roles/storage.objectViewer\",\"members\":[\"serviceAccount:image-baker@$PROJECT.iam.gserviceaccount.com\"]}]}" >/dev/null
 curl -sS --fail-with-body -X POST -H "Authorization: Bearer $(owner_token)" --data 'from the bucket' "https://storage.googleapis.com/upload/storage/v1/b/$PROJECT-files/o?uploadType=media&name=note.txt" >/dev/null
 echo 'from the file provisioner' >greeting.txt
 cat >provision.sh <<P
