@@ -128,6 +128,25 @@ test('auto-healing makes a sick instance anew under its name', async () => {
   expect((await world.list('app')).find((each) => each.name === second.name).id).toBe(second.id)
 })
 
+test('what a failure leads to is the policy of the group', async () => {
+  const policy = (instanceLifecyclePolicy: object) => succeed(world.cloud, 'PATCH', `${managers}/app`, { instanceLifecyclePolicy })
+  await succeed(world.cloud, 'PATCH', `${managers}/app`, { updatePolicy: { type: 'OPPORTUNISTIC' } })
+  await policy({ defaultActionOnFailure: 'DO_NOTHING' })
+  const [first, second] = await world.list('app')
+  await world.crash(first.name)
+  await world.until('it is seen to be dead', async () => (await world.list('app'))[0].instanceStatus === 'TERMINATED')
+  await release('app', 'one')
+  // Other work of the group goes on; this instance is left as it is.
+  await succeed(world.cloud, 'POST', `${managers}/app/recreateInstances`, { instances: [second.instance] })
+  await world.until('the other is made anew', async () =>
+    (await world.list('app')).some((each) => each.name === second.name && each.id !== second.id && each.currentAction === 'NONE'),
+  )
+  expect((await world.list('app'))[0]).toMatchObject({ id: first.id, instanceStatus: 'TERMINATED' })
+  await policy({ defaultActionOnFailure: 'REPAIR', forceUpdateOnRepair: 'YES' })
+  await world.stable('app')
+  expect(releasesOf(await world.list('app'))).toEqual(['one', 'one'])
+})
+
 test('a daemon that dies after any commit leaves an update that the next ones finish, and never fewer than the target size', async () => {
   await succeed(world.cloud, 'PATCH', `${managers}/app`, { updatePolicy: careful, autoHealingPolicies: [{ healthCheck: 'global/healthChecks/alive', initialDelaySec: 300 }] })
   await world.stable('app')

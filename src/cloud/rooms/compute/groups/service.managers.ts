@@ -82,7 +82,7 @@ export function createManagers(compute: Compute, parts: ManagerParts): Managers 
       if (initialDelaySec < 0 || initialDelaySec > 3600)
         throw invalidArgument(`Invalid value for field '${at}[0].initialDelaySec': '${initialDelaySec}'. Must be between 0 and 3600.`)
       if (!policy.healthCheck) return { initialDelaySec }
-      return { healthCheck: selfLink(compute.get(parseLink(policy.healthCheck, { projectId, scope: 'global', collection: 'healthChecks' }))), initialDelaySec }
+      return { healthCheck: selfLink(compute.get(parseLink(policy.healthCheck, { projectId, scope: 'global', collection: checkCollection(policy.healthCheck) }))), initialDelaySec }
     })
   }
 
@@ -251,4 +251,9 @@ export function createManagers(compute: Compute, parts: ManagerParts): Managers 
   function networkOf(spec: Spec): string | undefined {
     return templates.find(spec.instanceTemplate ?? '')?.record.properties?.networkInterfaces?.[0]?.network ?? undefined
   }
+}
+
+/** Legacy health checks are named by their own collections. */
+function checkCollection(link: string): string {
+  return ['httpHealthChecks', 'httpsHealthChecks'].find((collection) => link.includes(`/${collection}/`)) ?? 'healthChecks'
 }

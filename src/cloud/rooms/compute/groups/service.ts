@@ -47,7 +47,15 @@ export function createInstanceGroups(compute: Compute, parts: InstanceGroupParts
   const members = createMembers(compute, groupStore)
   const templates = createTemplates(compute, parts.images, groupStore)
   const groups = createGroupRows(compute, members)
-  const work = createWork(compute, { groupStore, templates, instances: parts.instances, changes: parts.changes, balancing, backoffMs })
+  const work = createWork(compute, {
+    groupStore,
+    templates,
+    instances: parts.instances,
+    changes: parts.changes,
+    balancing,
+    versionFor: (manager, managed) => reconciler.versionFor(manager, managed),
+    backoffMs,
+  })
   const reconciler = createReconciler(compute, { groupStore, groups, templates, work, busyMs, idleMs })
   const managers = createManagers(compute, { groupStore, groups, templates, plans: parts.plans, reconciler })
   return {

@@ -46,6 +46,8 @@ export interface WorkParts {
   readonly instances: Instances
   readonly changes: InstanceChanges
   readonly balancing: () => Balancing | undefined
+  /** The version that an instance gets when it is made anew with the group's latest configuration. */
+  versionFor(manager: Manager, managed: ManagedInstance): ManagedVersion
   /** First pause after a failure; it doubles up to two minutes. */
   readonly backoffMs: number
 }
@@ -152,11 +154,11 @@ export function createWork(compute: Compute, parts: WorkParts): Work {
   }
 
   function repair(manager: Manager, managed: ManagedInstance, instance: Instance | undefined, why: string): void {
-    const policy = manager.record.instanceLifecyclePolicy
-    if (policy?.defaultActionOnFailure === 'DO_NOTHING') return
     kernel.log.info({ group: manager.name, instance: managed.name, why }, 'a managed instance is repaired')
     const step = isUp(instance) ? 'drain' : instance === undefined ? 'create' : 'delete'
-    fail(manager, { ...managed, action: 'RECREATING' }, [], { step, verified: false })
+    // Unless asked for, a repair changes nothing but the machine.
+    const version = manager.record.instanceLifecyclePolicy?.forceUpdateOnRepair === 'YES' ? parts.versionFor(manager, managed) : managed.version
+    fail(manager, { ...managed, action: 'RECREATING', version }, [], { step, verified: false })
   }
 
   function brings(manager: Manager, managed: ManagedInstance): void {
@@ -172,18 +174,20 @@ export function createWork(compute: Compute, parts: WorkParts): Work {
   /** `verify` and `idle`: the instance should run. */
   function watch(manager: Manager, managed: ManagedInstance): void {
     const instance = instanceOf(managed)
+    const { defaultActionOnFailure = 'REPAIR', onFailedHealthCheck = 'DEFAULT_ACTION' } = manager.record.instanceLifecyclePolicy ?? {}
+    const repairs = defaultActionOnFailure !== 'DO_NOTHING'
     if (instance === undefined) {
-      repair(manager, managed, undefined, 'its machine is gone')
+      if (repairs) repair(manager, managed, undefined, 'its machine is gone')
       return
     }
     if (!isUp(instance)) {
-      if (instance.record.status === 'TERMINATED') repair(manager, managed, instance, instance.record.statusMessage ?? 'it does not run')
+      if (repairs && instance.record.status === 'TERMINATED') repair(manager, managed, instance, instance.record.statusMessage ?? 'it does not run')
       return
     }
     const since = startedMs(instance)
     const { healing, all } = health(manager, instance)
     const initialDelayMs = (manager.record.autoHealingPolicies?.[0]?.initialDelaySec ?? 0) * 1000
-    const heals = manager.record.instanceLifecyclePolicy?.onFailedHealthCheck !== 'DO_NOTHING'
+    const heals = onFailedHealthCheck === 'DEFAULT_ACTION' ? repairs : onFailedHealthCheck !== 'DO_NOTHING'
     // Started again by somebody else: it has to be proven again.
     if (managed.runningSinceMs !== since) save({ ...managed, step: 'verify', action: 'VERIFYING', verified: false, runningSinceMs: since })
     else if (managed.step === 'verify' && (all === undefined || all === 'HEALTHY')) save({ ...managed, step: 'idle', action: 'NONE', verified: true })
