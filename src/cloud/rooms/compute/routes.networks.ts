@@ -1,8 +1,9 @@
 /** Networks, subnetworks, firewall rules, addresses, routes. */
 import type { AnyRoute, RouteRequest } from '../../kernel/room.ts'
+import { addressRoutes } from './routes.addresses.ts'
 import { GLOBAL, PROJECT, REGION, scopeOf } from './routes.kit.ts'
 import type { RouteKit } from './routes.kit.ts'
-import { AddressBody, FirewallBody, LabelsBody, NetworkBody, SubnetworkBody } from './schema.ts'
+import { FirewallBody, NetworkBody, SubnetworkBody } from './schema.ts'
 import { resourceNotFound } from './errors.ts'
 import { linkTo, selfLink } from './links.ts'
 import { toList } from './shapes.ts'
@@ -185,15 +186,7 @@ export function networkRoutes(kit: RouteKit): readonly AnyRoute[] {
       handler: (request) => answer(firewalls.remove(caller(request), projectId(request), name(request, 'firewall'))),
     },
 
-    ...addressRoutes(kit, REGION, 'addresses'),
-    ...addressRoutes(kit, GLOBAL, 'globalAddresses'),
-    {
-      id: 'compute.addresses.aggregatedList',
-      method: 'GET',
-      path: `${PROJECT}/aggregated/addresses`,
-      permission: 'compute.addresses.list',
-      handler: (request) => kit.aggregate(request, 'addressAggregatedList', 'addresses'),
-    },
+    ...addressRoutes(kit),
 
     {
       id: 'compute.routes.get',
@@ -213,53 +206,6 @@ export function networkRoutes(kit: RouteKit): readonly AnyRoute[] {
       path: `${GLOBAL}/routes`,
       permission: 'compute.routes.list',
       handler: (request) => toList('routeList', `projects/${projectId(request)}/global/routes`, systemRoutes(kit, projectId(request)), { ...request.query }),
-    },
-  ]
-}
-
-function addressRoutes({ addresses, caller, projectId, answer, on, list }: RouteKit, path: string, service: string): readonly AnyRoute[] {
-  const target = on('addresses', 'address')
-  const name = (request: RouteRequest): string => request.params['address'] ?? ''
-  return [
-    {
-      id: `compute.${service}.insert`,
-      method: 'POST',
-      path: `${path}/addresses`,
-      permission: `compute.${service}.create`,
-      body: AddressBody,
-      handler: (request) => answer(addresses.insert(caller(request), projectId(request), scopeOf(request), request.body)),
-    },
-    {
-      id: `compute.${service}.list`,
-      method: 'GET',
-      path: `${path}/addresses`,
-      permission: `compute.${service}.list`,
-      handler: (request) => list(request, 'addressList', 'addresses', scopeOf(request)),
-    },
-    {
-      id: `compute.${service}.get`,
-      method: 'GET',
-      path: `${path}/addresses/:address`,
-      permission: `compute.${service}.get`,
-      target,
-      handler: (request) => addresses.get(projectId(request), scopeOf(request), name(request)).record,
-    },
-    {
-      id: `compute.${service}.delete`,
-      method: 'DELETE',
-      path: `${path}/addresses/:address`,
-      permission: `compute.${service}.delete`,
-      target,
-      handler: (request) => answer(addresses.remove(caller(request), projectId(request), scopeOf(request), name(request))),
-    },
-    {
-      id: `compute.${service}.setLabels`,
-      method: 'POST',
-      path: `${path}/addresses/:address/setLabels`,
-      permission: `compute.${service}.setLabels`,
-      target,
-      body: LabelsBody,
-      handler: (request) => answer(addresses.setLabels(caller(request), projectId(request), scopeOf(request), name(request), request.body)),
     },
   ]
 }
