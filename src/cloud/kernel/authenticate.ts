@@ -61,6 +61,10 @@ function unauthenticated(message: string, reason: string, basicAuth: boolean): A
   return new ApiError('UNAUTHENTICATED', message, {
     reason: 'authError',
     details: [{ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason, domain: 'googleapis.com' }],
-    headers: { 'www-authenticate': basicAuth ? 'Basic realm="Artifact Registry"' : 'Bearer realm="https://accounts.google.com/"' },
+    headers: {
+      'www-authenticate': basicAuth
+        ? 'Basic realm="Artifact Registry"'
+        : `Bearer realm="https://accounts.google.com/"${reason === 'CREDENTIALS_MISSING' ? '' : ', error="invalid_token"'}`,
+    },
   })
 }

@@ -1,4 +1,5 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto'
+import { assert, constantFrom, dictionary, jsonValue, property } from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestIssuer } from '../testing-issuer.ts'
 import type { TestIssuer } from '../testing-issuer.ts'
@@ -184,4 +185,38 @@ test('a federated caller has its subject, groups, attributes and the pool as nam
   expect(poolOfMember('user:a@example.com')).toBeUndefined()
   expect(parseProviderAudience(`${base}/providers/a`)).toEqual({ ...pool, providerId: 'a' })
   for (const bad of ['', base, `${base}/providers/`, `${base}/providers/a/b`, 'https://example.com']) expect(parseProviderAudience(bad), bad).toBeUndefined()
+})
+
+test('whatever is changed in a good token, it is admitted no more, and nothing throws', async () => {
+  const good = await issuer.sign(claims)
+  expect(evaluate(good).failure).toBeUndefined()
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  // The last character of a base64url part carries bits that decoders drop, so that another one may mean the same.
+  const places = [...good].flatMap((character, index) => (character === '.' || good[index + 1] === '.' || index === good.length - 1 ? [] : [index]))
+  assert(
+    property(constantFrom(...places), constantFrom(...alphabet, '.', '', '=', ' ', '\u0000'), (index, character) => {
+      if (character === good[index]) return
+      expect(evaluate(`${good.slice(0, index)}${character}${good.slice(index + 1)}`).failure).toBeDefined()
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('claims of any shape are judged without throwing, and never admitted by another issuer', () => {
+  const key = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  assert(
+    property(dictionary(constantFrom('iss', 'aud', 'sub', 'exp', 'iat', 'nbf', 'repository_id', '__proto__', 'x'), jsonValue()), jsonValue(), (random, header) => {
+      const token = `${encode(header)}.${encode({ ...claims, ...random })}.AAAA`
+      const evaluation = evaluateToken({
+        token,
+        provider: provider({ attributeCondition: "assertion.x.y == 'z' && 'a' in assertion.aud" }),
+        keys: [{ ...key.publicKey.export({ format: 'jwk' }), kid: 'k' }],
+        nowMs: Date.now(),
+      })
+      expect(evaluation.failure?.message).toMatch(/./)
+      expect(evaluation.steps).toHaveLength(9)
+    }),
+    { numRuns: 300 },
+  )
 })
