@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { waitFor } from '../../../../base/wait.ts'
 import { startTestCloud } from '../../../kernel/testing.ts'
 import type { CallOptions, CallResult, TestCloud } from '../../../kernel/testing.ts'
 import { createFirestoreRoom } from '../index.ts'
@@ -35,6 +36,17 @@ async function ids(collectionId: string, structuredQuery: object, parent = ''): 
   const answer = await api('POST', `${parent}:runQuery`, { body: { structuredQuery: { from: [{ collectionId }], ...structuredQuery } } })
   expect(answer.status, answer.text).toBe(200)
   return answer.json.flatMap((each: { document?: { name: string } }) => each.document?.name.split('/').at(-1) ?? [])
+}
+
+async function makeIndex(collection: string, ...fields: string[]): Promise<void> {
+  const body = { queryScope: 'COLLECTION', fields: fields.map((each) => ({ fieldPath: each.split(' ')[0], order: each.split(' ')[1] })) }
+  const admin = 'firestore.googleapis.com/v1/projects/p-one/databases/(default)'
+  const made = await cloud.call('POST', `${admin}/collectionGroups/${collection}/indexes`, { body })
+  expect(made.status, made.text).toBe(200)
+  await waitFor({ what: 'the index', timeoutMs: 5000, intervalMs: 10, code: 'E_API' }, async () => {
+    const now = await cloud.call('GET', `${admin}/collectionGroups/${collection}/indexes`)
+    return now.json.indexes.every((index: { state: string }) => index.state === 'READY') ? { done: true, value: undefined } : { done: false, status: now.text }
+  })
 }
 
 const where = (fieldPath: string, op: string, value: object): object => ({ fieldFilter: { field: { fieldPath }, op, value } })
@@ -207,6 +219,7 @@ test('queries: filters, order, limits, cursors, selection', async () => {
     XX: { country: { nullValue: null }, population: text('unknown'), ratio: { doubleValue: 'NaN' } },
   }
   for (const [id, fields] of Object.entries(cities)) await set(`cities/${id}`, fields)
+  await makeIndex('cities', 'country ASCENDING', 'population DESCENDING')
   const filtered = (...filters: object[]): Promise<string[]> => ids('cities', { where: filters.length === 1 ? filters[0] : { compositeFilter: { op: 'AND', filters } } })
 
   expect(await ids('cities', {})).toEqual(['BJ', 'DC', 'LA', 'SF', 'TOK', 'XX'])
@@ -263,6 +276,55 @@ test('queries: filters, order, limits, cursors, selection', async () => {
     { orderBy: [by('a..b')] },
   ])
     expect((await api('POST', ':runQuery', { body: { structuredQuery: bad } })).status, JSON.stringify(bad)).toBe(400)
+})
+
+test('a query that Google answers only with a composite index is refused without one, and told the command', async () => {
+  const query = (filters: object[], ...orderBy: object[]): object => ({
+    from: [{ collectionId: 'ix' }],
+    where: filters.length === 0 ? undefined : { compositeFilter: { op: 'AND', filters } },
+    orderBy,
+  })
+  const status = async (structuredQuery: object): Promise<string> => {
+    const answer = await api('POST', ':runQuery', { body: { structuredQuery } })
+    return answer.status === 200 ? 'fine' : answer.json.error.status
+  }
+  const a = where('a', 'EQUAL', int(1))
+  const b = where('b', 'EQUAL', int(1))
+  for (const fine of [
+    query([a, b]),
+    query([a], by('a')),
+    query([], by('a', 'DESCENDING')),
+    query([where('a', 'GREATER_THAN', int(1)), where('a', 'LESS_THAN', int(5))]),
+    query([a, where('t', 'ARRAY_CONTAINS', int(1))]),
+  ])
+    expect(await status(fine), JSON.stringify(fine)).toBe('fine')
+  const needing = query([a, b], by('c', 'DESCENDING'))
+  for (const refused of [
+    needing,
+    query([], by('a'), by('b')),
+    query([a, where('c', 'GREATER_THAN', int(1))]),
+    query([where('a', 'GREATER_THAN', int(1)), where('b', 'LESS_THAN', int(1))]),
+  ])
+    expect(await status(refused), JSON.stringify(refused)).toBe('FAILED_PRECONDITION')
+  const answer = await api('POST', ':runQuery', { body: { structuredQuery: needing } })
+  expect(answer.json.error.message).toContain(
+    'gcloud firestore indexes composite create --collection-group=ix --field-config=field-path=a,order=ascending --field-config=field-path=b,order=ascending --field-config=field-path=c,order=descending',
+  )
+  await makeIndex('ix', 'a ASCENDING', 'c ASCENDING')
+  expect(await status(needing)).toBe('FAILED_PRECONDITION')
+  await makeIndex('ix', 'b ASCENDING', 'c ASCENDING')
+  expect(await status(needing), 'two indexes are merged, and read backwards').toBe('fine')
+  expect(await status(query([a, where('c', 'GREATER_THAN', int(1))]))).toBe('fine')
+  expect(await status(query([], by('a'), by('c', 'DESCENDING')))).toBe('FAILED_PRECONDITION')
+})
+
+test('enumerations may come as numbers', async () => {
+  await set('numbers/x', { n: int(3) })
+  const structuredQuery = {
+    where: { compositeFilter: { op: 1, filters: [{ fieldFilter: { field: { fieldPath: 'n' }, op: 5, value: int(3) } }] } },
+    orderBy: [{ field: { fieldPath: '__name__' }, direction: 2 }],
+  }
+  expect(await ids('numbers', structuredQuery)).toEqual(['x'])
 })
 
 test('collections below documents: groups, lists with missing parents, names of collections', async () => {

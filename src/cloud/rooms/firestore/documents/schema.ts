@@ -2,6 +2,13 @@
 import { z } from 'zod'
 
 const Text = z.string().nullish()
+
+/** A name of an enumeration, or its number, which clients send that ask for `enum-encoding=int`. */
+function Enum(...names: readonly string[]) {
+  return z.preprocess((value) => (typeof value === 'number' ? (names[value] ?? String(value)) : value), z.string())
+}
+
+const FILTER_OPS = ['', 'LESS_THAN', 'LESS_THAN_OR_EQUAL', 'GREATER_THAN', 'GREATER_THAN_OR_EQUAL', 'EQUAL', 'NOT_EQUAL', 'ARRAY_CONTAINS', 'IN', 'ARRAY_CONTAINS_ANY', 'NOT_IN']
 const Mask = z.looseObject({ fieldPaths: z.array(z.string()).nullish() }).nullish()
 
 export const Precondition = z.looseObject({ exists: z.boolean().nullish(), updateTime: Text })
@@ -9,7 +16,7 @@ export type Precondition = z.infer<typeof Precondition>
 
 export const FieldTransform = z.looseObject({
   fieldPath: z.string(),
-  setToServerValue: Text,
+  setToServerValue: Enum('', 'REQUEST_TIME').nullish(),
   increment: z.unknown().optional(),
   maximum: z.unknown().optional(),
   minimum: z.unknown().optional(),
@@ -58,9 +65,9 @@ export interface Filter {
 
 const Filter: z.ZodType<Filter> = z.lazy(() =>
   z.looseObject({
-    compositeFilter: z.looseObject({ op: Text, filters: z.array(Filter).nullish() }).nullish(),
-    fieldFilter: z.looseObject({ field: FieldReference, op: z.string(), value: z.unknown().optional() }).nullish(),
-    unaryFilter: z.looseObject({ op: z.string(), field: FieldReference }).nullish(),
+    compositeFilter: z.looseObject({ op: Enum('', 'AND', 'OR'), filters: z.array(Filter).nullish() }).nullish(),
+    fieldFilter: z.looseObject({ field: FieldReference, op: Enum(...FILTER_OPS), value: z.unknown().optional() }).nullish(),
+    unaryFilter: z.looseObject({ op: Enum('', '', 'IS_NAN', 'IS_NULL', 'IS_NOT_NAN', 'IS_NOT_NULL'), field: FieldReference }).nullish(),
   }),
 )
 
@@ -71,7 +78,7 @@ export const StructuredQuery = z.looseObject({
   select: z.looseObject({ fields: z.array(FieldReference).nullish() }).nullish(),
   from: z.array(z.looseObject({ collectionId: Text, allDescendants: z.boolean().nullish() })).nullish(),
   where: Filter.nullish(),
-  orderBy: z.array(z.looseObject({ field: FieldReference, direction: Text })).nullish(),
+  orderBy: z.array(z.looseObject({ field: FieldReference, direction: Enum('', 'ASCENDING', 'DESCENDING').nullish() })).nullish(),
   startAt: Cursor.nullish(),
   endAt: Cursor.nullish(),
   offset: z.number().int().min(0).nullish(),

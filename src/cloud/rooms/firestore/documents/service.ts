@@ -4,6 +4,7 @@ import { ApiError, failedPrecondition, invalidArgument, notFound } from '../../.
 import type { Kernel } from '../../../kernel/kernel.ts'
 import { FIRESTORE_SERVICE } from '../service.databases.ts'
 import type { DatabaseRecord, FirestoreStore } from '../store.ts'
+import { requireIndex } from './indexes.ts'
 import { checkCollectionPath, checkDocumentPath } from './paths.ts'
 import { aggregate, runQuery } from './query.ts'
 import type { QueryScope } from './query.ts'
@@ -36,7 +37,7 @@ export interface DocumentService {
   prefix(database: DatabaseRecord): string
   /** The path below `documents/` of a full name in this database. @throws ApiError 400 */
   pathOf(database: DatabaseRecord, name: string): string
-  /** @throws ApiError 400 for a read at a past time, which the pocket cloud does not keep */
+  /** @throws ApiError 501 for a read at a past time, which the pocket cloud does not keep */
   begin(database: DatabaseRecord, reading: Reading): ReadContext
   find(database: DatabaseRecord, path: string, context: ReadContext): StoredDocument | undefined
   query(database: DatabaseRecord, parentPath: string, query: StructuredQuery, context: ReadContext): readonly StoredDocument[]
@@ -132,6 +133,7 @@ export function createDocumentService(kernel: Kernel, admin: FirestoreStore, sto
     },
     query(database, parentPath, query, context) {
       const scope = scopeOf(database, parentPath)
+      requireIndex(admin, database.uid, query)
       const found = runQuery(store, scope, query)
       // Looked at again as a whole, so that documents that appeared meanwhile count too.
       if (context.transaction !== undefined) transactions.read(database.uid, context.transaction, () => versions(runQuery(store, scope, query)) === versions(found))
@@ -139,6 +141,7 @@ export function createDocumentService(kernel: Kernel, admin: FirestoreStore, sto
     },
     aggregate(database, parentPath, query, aggregations, context) {
       const scope = scopeOf(database, parentPath)
+      requireIndex(admin, database.uid, query)
       const read = (): Record<string, Value> => aggregate(runQuery(store, scope, { ...query, select: undefined }), aggregations)
       const result = read()
       if (context.transaction !== undefined) transactions.read(database.uid, context.transaction, () => JSON.stringify(read()) === JSON.stringify(result))
