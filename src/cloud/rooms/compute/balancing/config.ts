@@ -143,6 +143,8 @@ function backendLines(backend: BackendModel, paths: ConfigPaths): readonly strin
   const errors = backend.scheme === 'EXTERNAL' ? { 502: 502, 503: 502, 504: 502 } : { 502: 502, 503: 503, 504: 504 }
   return [
     `backend ${backendName(backend)}`,
+    // Servers that are there keep the check that they were added with, so that another check must be another structure.
+    `  # check ${JSON.stringify(backend.check ?? null)} protocol ${backend.protocol}`,
     // Without affinity the one that has waited longest; these forms let servers come and go at run time.
     ...(backend.affinity === 'CLIENT_IP' ? ['  balance source', '  hash-type consistent'] : ['  balance roundrobin']),
     ...(backend.affinity === 'GENERATED_COOKIE'

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { MIB } from '../../../../base/units.ts'
 import { sleep } from '../../../../base/wait.ts'
 import { readTextIfExists } from '../../../../host/files.ts'
+import { templateBody } from '../groups/testing.ts'
 import { api, operate, succeed, zone } from '../testing.ts'
 import { makeService, publish, startBalancingWorld } from './testing.ts'
 import type { BalancingWorld, Guest } from './testing.ts'
@@ -210,6 +211,41 @@ test('no request fails while backends come and go', async () => {
   expect(results.length).toBeGreaterThan(100)
   expect(results.filter((status) => status !== 200)).toEqual([])
 }, 90_000)
+
+test('a managed instance goes only when the requests that it has in hand are answered', async () => {
+  const { cloud } = world
+  await succeed(cloud, 'POST', `${api}/global/instanceTemplates`, templateBody('tpl'))
+  await succeed(cloud, 'POST', `${zone}/instanceGroupManagers`, { name: 'mig', baseInstanceName: 'mig', instanceTemplate: 'global/instanceTemplates/tpl', targetSize: 1 })
+  await succeed(cloud, 'POST', `${zone}/instanceGroups/mig/setNamedPorts`, { namedPorts: [{ name: 'http', port: 8080 }] })
+  await succeed(cloud, 'POST', `${api}/global/backendServices`, {
+    name: 'managed',
+    healthChecks: ['global/healthChecks/web-check'],
+    backends: [{ group: 'zones/us-central1-c/instanceGroups/mig' }],
+    connectionDraining: { drainingTimeoutSec: 30 },
+  })
+  const members = async (): Promise<{ instance: string; currentAction: string }[]> =>
+    (await cloud.call('POST', `${zone}/instanceGroupManagers/mig/listManagedInstances`)).json.managedInstances ?? []
+  await world.until(
+    'the instance',
+    async () =>
+      (await members())[0]?.currentAction !== undefined &&
+      (await cloud.call('GET', `${zone}/instances/${(await members())[0]?.instance.split('/').at(-1)}`)).json.status === 'RUNNING',
+  )
+  const name = (await members())[0]?.instance.split('/').at(-1) ?? ''
+  const inHand: (() => void)[] = []
+  await world.serve(name, (incoming, response) => void (incoming.url === '/slow' ? inHand.push(() => response.end('late')) : response.end('quick')))
+  const host = await publish(world, 'managed', { defaultService: 'global/backendServices/managed' }, PORT + 1)
+  await world.untilHealth('managed', 'mig', { [name]: 'HEALTHY' })
+  const answer = ask(host, '/slow', {}, { port: PORT + 1 })
+  await world.until('the request to arrive', async () => inHand.length > 0)
+  await succeed(cloud, 'POST', `${zone}/instanceGroupManagers/mig/deleteInstances`, { instances: [`zones/us-central1-c/instances/${name}`] })
+  await world.until('no new request', async () => (await ask(host, '/', {}, { port: PORT + 1 })).status === 502)
+  expect((await cloud.call('GET', `${zone}/instances/${name}`)).json.status).toBe('RUNNING')
+  for (const finish of inHand) finish()
+  expect(await answer).toMatchObject({ status: 200, text: 'late' })
+  await world.until('the end of the instance', async () => (await cloud.call('GET', `${zone}/instances/${name}`)).status === 404)
+  await succeed(cloud, 'DELETE', `${api}/global/forwardingRules/managed`)
+}, 60_000)
 
 test('a security policy denies and limits', async () => {
   await succeed(world.cloud, 'POST', `${api}/global/securityPolicies`, {

@@ -57,6 +57,7 @@ export function createDataPath(compute: Compute, parts: DataPathParts): DataPath
   /** Servers that got requests when this daemon began: they keep them until a probe says otherwise. */
   let adopted: ReadonlySet<string> = new Set()
   let lastModel: BalancerModel | undefined
+  let lastTrouble = ''
   let running: Promise<void> = Promise.resolve()
   let next: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
@@ -164,7 +165,15 @@ export function createDataPath(compute: Compute, parts: DataPathParts): DataPath
   function look(): void {
     if (life.signal.aborted) return
     apply()
-      .catch((error: unknown) => log.error({ err: error }, `load balancing could not be brought up to date: ${describeError(error)}`))
+      .then(
+        () => (lastTrouble = ''),
+        (error: unknown) => {
+          const trouble = describeError(error)
+          // What stays broken is told once, not every second.
+          if (trouble !== lastTrouble) log.error({ err: error }, 'load balancing could not be brought up to date')
+          lastTrouble = trouble
+        },
+      )
       .finally(() => {
         if (!life.signal.aborted) timer = setTimeout(look, LOOK_EVERY_MS).unref()
       })

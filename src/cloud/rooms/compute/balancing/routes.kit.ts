@@ -14,6 +14,8 @@ export interface CollectionNames {
   readonly service?: string
   readonly listKind: string
   readonly aggregatedKind?: string
+  /** False for lists that Google gives no link of their own. */
+  readonly listHasLink?: boolean
   readonly changes: readonly ('update' | 'patch')[]
 }
 
@@ -31,6 +33,14 @@ export function collectionRoutes<Body extends object, Record extends object, Hid
   const target = kit.on(collection, parameter)
   const name = (request: RouteRequest): string => request.params[parameter] ?? ''
   const methods = { update: 'PUT', patch: 'PATCH' } as const
+
+  function listOf(request: RouteRequest): object {
+    const list = kit.list(request, listKind, collection, 'global')
+    if (names.listHasLink !== false) return list
+    const { selfLink: _none, ...rest } = list as { selfLink?: string }
+    return rest
+  }
+
   return [
     {
       id: `compute.${service}.insert`,
@@ -40,7 +50,7 @@ export function collectionRoutes<Body extends object, Record extends object, Hid
       body,
       handler: (request: RouteRequest<Body>) => kit.answer(noun.insert(kit.caller(request), kit.projectId(request), request.body)),
     },
-    { id: `compute.${service}.list`, method: 'GET', path: base, permission: `compute.${service}.list`, handler: (request) => kit.list(request, listKind, collection, 'global') },
+    { id: `compute.${service}.list`, method: 'GET', path: base, permission: `compute.${service}.list`, handler: (request) => listOf(request) },
     ...(aggregatedKind === undefined
       ? []
       : [

@@ -259,6 +259,7 @@ function policyRoutes(kit: RouteKit): readonly AnyRoute[] {
       collection: 'securityPolicies',
       parameter: 'securityPolicy',
       listKind: 'securityPolicyList',
+      listHasLink: false,
       aggregatedKind: 'securityPoliciesAggregatedList',
       changes: ['patch'],
     }),

@@ -32,6 +32,8 @@ export interface BalancingWorld {
   get(path: string): Promise<Json>
   /** A running instance in the group, with a server behind port 8080 that answers its own name. */
   guest(name: string, group: string, listener?: RequestListener): Promise<Guest>
+  /** The server alone, for an instance that is there and is a backend. */
+  serve(name: string, listener?: RequestListener): Promise<Guest>
   until(what: string, probe: () => Promise<boolean>): Promise<void>
   /** Until the group's members have these states, by instance name. */
   untilHealth(service: string, group: string, states: Readonly<Record<string, string>>): Promise<void>
@@ -82,6 +84,10 @@ export async function startBalancingWorld(signCertificate?: CertificateSigner): 
   async function guest(name: string, group: string, listener?: RequestListener): Promise<Guest> {
     await succeed(cloud, 'POST', `${zone}/instances`, instanceBody(name))
     await succeed(cloud, 'POST', `${zone}/instanceGroups/${group}/addInstances`, { instances: [{ instance: `zones/us-central1-c/instances/${name}` }] })
+    return serve(name, listener)
+  }
+
+  async function serve(name: string, listener?: RequestListener): Promise<Guest> {
     const made: Guest = {
       name,
       served: 0,
@@ -114,6 +120,7 @@ export async function startBalancingWorld(signCertificate?: CertificateSigner): 
     cloud,
     get,
     guest,
+    serve,
     until,
     async untilHealth(service, group, states) {
       let last = ''
