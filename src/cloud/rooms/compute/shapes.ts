@@ -64,11 +64,20 @@ export interface ListQuery {
   readonly orderBy?: string | undefined
 }
 
+/** Lists that have no selfLink on Google. */
+const unlinked: ReadonlySet<string> = new Set(['securityPolicyList', 'firewallPolicyList'])
+
 /** `compute#imageList` and the like. @throws ApiError 400 for a bad filter, page token or order. */
 export function toList(kind: string, path: string, items: readonly object[], query: ListQuery): object {
   const chosen = select(items, query)
   const { items: shown, nextPageToken } = page(chosen.items, { pageSize: query.maxResults, pageToken: query.pageToken }, chosen.key, { size: 500, max: 500 })
-  return { kind: `compute#${kind}`, id: path, ...(shown.length === 0 ? {} : { items: shown }), selfLink: linkTo(path), ...(nextPageToken === undefined ? {} : { nextPageToken }) }
+  return {
+    kind: `compute#${kind}`,
+    id: path,
+    ...(shown.length === 0 ? {} : { items: shown }),
+    ...(unlinked.has(kind) ? {} : { selfLink: linkTo(path) }),
+    ...(nextPageToken === undefined ? {} : { nextPageToken }),
+  }
 }
 
 /** The aggregated form: items by scope, `{'zones/Z': {instances: [...]}}`. Scopes without items are left out, as with returnPartialSuccess and gcloud. */
