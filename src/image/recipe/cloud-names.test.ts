@@ -35,7 +35,7 @@ beforeEach(async () => {
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   port = (server.address() as AddressInfo).port
-  close = () => new Promise((resolve) => server.close(() => resolve()))
+  close = () => new Promise((resolve) => (server.listening ? server.close(() => resolve()) : resolve()))
   await writeFile(join(folder, 'names'), cloudNamesScript)
   await writeFile(join(folder, 'links'), trustLinksScript)
   await mkdir(join(folder, 'root/etc/ssl/certs'), { recursive: true })
@@ -152,6 +152,9 @@ test('no answer is a failure that changes nothing, so that the unit tries again'
   expect(await apply()).toBe(1)
   expect(await files()).toEqual(applied)
   expect(cloudNamesUnit).toMatch(/^Restart=on-failure$/m)
+  await close()
+  expect(await apply(), 'no server at all, as in a boot test').toBe(0)
+  expect(await files()).toEqual(applied)
 })
 
 test('every image runs it, and points libraries with authorities of their own to the system', () => {

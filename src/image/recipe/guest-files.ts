@@ -190,6 +190,11 @@ Restart=always
 WantedBy=multi-user.target
 `,
     },
+    // Scripts of the user have the network and the cloud's names, also when the machine stops, and the serial port shows what they say.
+    ...['google-startup-scripts', 'google-shutdown-scripts'].map((name) => ({
+      path: `/etc/systemd/system/${name}.service.d/kiln.conf`,
+      content: '[Unit]\nAfter=systemd-networkd.service kiln-names.service\n\n[Service]\nStandardOutput=journal+console\nStandardError=journal+console\n',
+    })),
     // One group: the agent starts a program for each, and SSH waits for all of them when a user is new.
     {
       path: '/etc/default/instance_configs.cfg',
