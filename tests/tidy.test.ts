@@ -144,8 +144,12 @@ describe('documents', () => {
     expect(read('.oxlintrc.json')).toBe(lintConfigText())
   })
 
-  test('every example is run by some test or by make demo', () => {
-    const texts = [read('Makefile'), ...sourceFiles('tests').map(read), ...files.filter((file) => file.endsWith('.test.ts')).map(read)].join('\n')
+  test('every example is run by some test, by make demo or by a conformance case', () => {
+    const cases = readdirSync(join(root, 'conformance'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.sh') && !file.includes('node_modules'))
+    const texts = [
+      read('Makefile'),
+      ...[...sourceFiles('tests'), ...files.filter((file) => file.endsWith('.test.ts')), ...cases.map((file) => join('conformance', file))].map(read),
+    ].join('\n')
     for (const example of readdirSync(join(root, 'examples'))) expect(texts).toContain(`examples/${example}`)
   })
 })
