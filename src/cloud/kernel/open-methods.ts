@@ -35,6 +35,7 @@ export const openMethods: Readonly<Record<string, string>> = {
   'iam.roles.queryGrantableRoles': ROLES,
   'identitytoolkit.accounts.delete': APP,
   'identitytoolkit.accounts.lookup': APP,
+  'identitytoolkit.accounts.signInWithCustomToken': APP,
   'identitytoolkit.accounts.signInWithPassword': APP,
   'identitytoolkit.accounts.signUp': APP,
   'identitytoolkit.accounts.update': APP,

@@ -7,6 +7,7 @@ import { createConfigService, IDENTITY_SERVICE } from './service.config.ts'
 import { createUserTokenService } from './service.tokens.ts'
 import { createIdentityStore, identityMigrations } from './store.ts'
 
+/** Uses the ports `serviceAccounts` and `serviceAccountKeys`, for custom tokens only. */
 export function createIdentityToolkitRoom(): Room {
   return {
     id: 'identitytoolkit',

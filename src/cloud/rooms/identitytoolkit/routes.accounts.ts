@@ -54,6 +54,10 @@ export function accountRoutes(kernel: Kernel, configs: ConfigService, accounts: 
         ...session,
       }
     }),
+    byKey('signInWithCustomToken', async (config, call) => {
+      const { session, isNew } = await accounts.signInCustom(config, call.body.token ?? '')
+      return { kind: 'identitytoolkit#VerifyCustomTokenResponse', isNewUser: isNew, ...session }
+    }),
     byKey('lookup', async (config, call) => ({ kind: 'identitytoolkit#GetAccountInfoResponse', users: [presentUser(await own(config, call))] })),
     byKey('update', async (config, call) => {
       const account = await accounts.update(await own(config, call), config, call.body, false)

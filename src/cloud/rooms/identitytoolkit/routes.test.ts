@@ -1,9 +1,10 @@
 import { X509Certificate } from 'node:crypto'
-import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, importX509, jwtVerify } from 'jose'
+import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, importPKCS8, importX509, jwtVerify, SignJWT } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { describeRoomContract } from '../../kernel/room-contract.ts'
 import { startTestCloud } from '../../kernel/testing.ts'
 import type { CallResult, TestCloud } from '../../kernel/testing.ts'
+import { createIamRoom } from '../iam/index.ts'
 import { createIdentityToolkitRoom } from './index.ts'
 
 const HOST = 'identitytoolkit.googleapis.com'
@@ -15,7 +16,7 @@ let cloud: TestCloud
 let key = ''
 
 beforeAll(async () => {
-  cloud = await startTestCloud(() => [createIdentityToolkitRoom()])
+  cloud = await startTestCloud(() => [createIdentityToolkitRoom(), createIamRoom()])
   for (const project of ['p-one', 'p-two', 'p-new', 'p-bare']) cloud.addProject(project)
   key = await initialize('p-one')
 })
@@ -188,4 +189,39 @@ test('administrators make, find, change, disable and delete users', async () => 
   expect((await admin(':batchDelete', { localIds: ['live'] })).json.errors).toHaveLength(1)
   expect((await admin(':batchDelete', { localIds: ['live'], force: true })).json).toEqual({})
   expect((await cloud.call('POST', `${HOST}/v1/projects/p-bare/accounts`, { body: {} })).json.error.message).toBe('CONFIGURATION_NOT_FOUND')
+})
+
+test('a custom token of a service account of the project signs its user in', async () => {
+  const accounts = 'iam.googleapis.com/v1/projects/p-one/serviceAccounts'
+  const email = (await cloud.call('POST', accounts, { body: { accountId: 'token-maker' } })).json.email
+  const key = JSON.parse(Buffer.from((await cloud.call('POST', `${accounts}/${email}/keys`)).json.privateKeyData, 'base64').toString())
+  const make = async (change: object = {}, lifetime = '1h'): Promise<string> =>
+    new SignJWT({
+      iss: email,
+      sub: email,
+      aud: 'https://identitytoolkit.googleapis.com/google.identity.identitytoolkit.v1.IdentityToolkit',
+      uid: 'player-1',
+      claims: { premium: true },
+      ...change,
+    })
+      .setProtectedHeader({ alg: 'RS256', kid: key.private_key_id })
+      .setIssuedAt()
+      .setExpirationTime(lifetime)
+      .sign(await importPKCS8(key.private_key, 'RS256'))
+  const first = await app('signInWithCustomToken', { token: await make(), returnSecureToken: true })
+  expect(first.json).toMatchObject({ kind: 'identitytoolkit#VerifyCustomTokenResponse', isNewUser: true, expiresIn: '3600' })
+  expect(decodeJwt(first.json.idToken)).toMatchObject({ sub: 'player-1', premium: true, firebase: { sign_in_provider: 'custom' } })
+  expect((await app('signInWithCustomToken', { token: await make() })).json.isNewUser).toBe(false)
+  expect(decodeJwt((await refresh(first.json.refreshToken)).json.id_token)).toMatchObject({ sub: 'player-1', premium: true })
+  const message = async (token: string): Promise<string> => (await app('signInWithCustomToken', { token })).json.error.message
+  expect(await message('nonsense')).toContain('INVALID_CUSTOM_TOKEN')
+  expect(await message(await make({ aud: 'https://example.com' }))).toContain('INVALID_CUSTOM_TOKEN')
+  expect(await message(await make({ uid: undefined }))).toContain('INVALID_CUSTOM_TOKEN')
+  expect(await message(await make({ claims: { sub: 'x' } }))).toContain('FORBIDDEN_CLAIM')
+  expect(await message(await make({}, '-10m'))).toContain('INVALID_CUSTOM_TOKEN')
+  const [head = '', body = ''] = (await make()).split('.')
+  expect(await message(`${head}.${body}.${Buffer.alloc(256).toString('base64url')}`)).toContain('INVALID_CUSTOM_TOKEN')
+  const foreign = 'iam.googleapis.com/v1/projects/p-two/serviceAccounts'
+  const other = (await cloud.call('POST', foreign, { body: { accountId: 'other-maker' } })).json.email
+  expect(await message(await make({ iss: other, sub: other }))).toBe('CREDENTIAL_MISMATCH')
 })

@@ -1,7 +1,11 @@
 /** Bodies of Identity Platform's configuration and of its accounts. https://cloud.google.com/identity-platform/docs/reference/rest */
 import { z } from 'zod'
+import { authError } from './errors.ts'
 
 const Text = z.string().nullish()
+/** https://cloud.google.com/identity-platform/quotas: custom claims have at most 1,000 characters. */
+const MAX_CLAIMS = 1000
+const RESERVED_CLAIMS = new Set(['iss', 'aud', 'sub', 'iat', 'exp', 'auth_time', 'nonce', 'acr', 'amr', 'azp', 'at_hash', 'c_hash', 'cnf', 'jti', 'nbf', 'firebase', 'user_id'])
 
 /** Kept as it is sent, apart from what only the server writes. */
 export const ConfigBody = z.looseObject({
@@ -22,6 +26,7 @@ export type ConfigBody = z.infer<typeof ConfigBody>
 /** One body for all account methods: each reads what it knows. */
 export const AccountBody = z.looseObject({
   idToken: Text,
+  token: Text,
   localId: z.union([z.string(), z.array(z.string())]).nullish(),
   email: z.union([z.string(), z.array(z.string())]).nullish(),
   password: Text,
@@ -47,4 +52,19 @@ export type TokenBody = z.infer<typeof TokenBody>
 export function single(value: string | readonly string[] | null | undefined): string | undefined {
   const text = typeof value === 'string' ? value : value?.[0]
   return text === undefined || text === '' ? undefined : text
+}
+
+/** The JSON text of claims that a token may carry. @throws ApiError 400 */
+export function checkClaims(json: string): string {
+  if (json.length > MAX_CLAIMS) throw authError('CLAIMS_TOO_LARGE')
+  let claims: unknown
+  try {
+    claims = JSON.parse(json)
+  } catch {
+    throw authError('INVALID_CLAIMS')
+  }
+  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) throw authError('INVALID_CLAIMS')
+  const reserved = Object.keys(claims).find((name) => RESERVED_CLAIMS.has(name))
+  if (reserved !== undefined) throw authError('FORBIDDEN_CLAIM', reserved)
+  return json
 }

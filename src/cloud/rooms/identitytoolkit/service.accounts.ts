@@ -4,22 +4,21 @@ import type { ScryptOptions } from 'node:crypto'
 import { shortId } from '../../../base/ids.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { authError } from './errors.ts'
-import { single } from './schema.ts'
+import { checkClaims, single } from './schema.ts'
 import type { AccountBody } from './schema.ts'
+import { verifyCustomToken } from './service.custom.ts'
 import type { SignedIn, UserTokenService } from './service.tokens.ts'
 import type { Account, IdentityStore, StoredConfig } from './store.ts'
 
 const COST: ScryptOptions = { N: 2 ** 14, r: 8, p: 1 }
 const HASH_BYTES = 64
-/** https://cloud.google.com/identity-platform/quotas: custom claims have at most 1,000 characters. */
-const MAX_CLAIMS = 1000
-const RESERVED_CLAIMS = new Set(['iss', 'aud', 'sub', 'iat', 'exp', 'auth_time', 'nonce', 'acr', 'amr', 'azp', 'at_hash', 'c_hash', 'cnf', 'jti', 'nbf', 'firebase', 'user_id'])
-
 export interface AccountService {
   /** By an app: with e-mail and password, without them anonymous; with an ID token, what is missing is added to that account. @throws ApiError 400 */
   signUp(config: StoredConfig, body: AccountBody): Promise<{ readonly account: Account; readonly session: SignedIn }>
   /** @throws ApiError 400 */
   signIn(config: StoredConfig, body: AccountBody): Promise<{ readonly account: Account; readonly session: SignedIn }>
+  /** With a custom token, whose user is made at its first sign-in. @throws ApiError 400 */
+  signInCustom(config: StoredConfig, token: string): Promise<{ readonly account: Account; readonly session: SignedIn; readonly isNew: boolean }>
   /** By an administrator. @throws ApiError 400 */
   create(projectId: string, body: AccountBody): Promise<Account>
   /** `isAdmin`: also what users may not set themselves. @throws ApiError 400 */
@@ -68,6 +67,12 @@ export function createAccountService(kernel: Kernel, store: IdentityStore, token
       store.putAccount(account)
       return account
     })
+  }
+
+  function accountOf(projectId: string, localId: string | undefined): Account {
+    const account = localId === undefined ? undefined : store.findAccount(projectId, localId)
+    if (account === undefined) throw authError('USER_NOT_FOUND')
+    return account
   }
 
   /** Notes the time; the account as it is now, since hashing took a moment. */
@@ -145,13 +150,15 @@ export function createAccountService(kernel: Kernel, store: IdentityStore, token
       }
       throw authError(isPrivate ? 'INVALID_LOGIN_CREDENTIALS' : candidates.length === 0 ? 'EMAIL_NOT_FOUND' : 'INVALID_PASSWORD')
     },
+    async signInCustom(config, token) {
+      const { uid, claims } = await verifyCustomToken(kernel, config.projectId, token)
+      const isNew = store.findAccount(config.projectId, uid) === undefined
+      const account = noteLogin(isNew ? await insert(config, config.projectId, { localId: uid }, true) : accountOf(config.projectId, uid))
+      return { account, session: await tokens.signIn(account, 'custom', claims), isNew }
+    },
     create: (projectId, body) => insert(store.findConfig(projectId), projectId, body, true),
     update,
-    get(projectId, localId) {
-      const account = localId === undefined ? undefined : store.findAccount(projectId, localId)
-      if (account === undefined) throw authError('USER_NOT_FOUND')
-      return account
-    },
+    get: accountOf,
     find(projectId, body) {
       const found = [
         ...listOf(body.localId).map((localId) => store.findAccount(projectId, localId)),
@@ -204,20 +211,6 @@ function checkPassword(password: string): string {
   if (password.length < 6) throw authError('WEAK_PASSWORD', 'Password should be at least 6 characters')
   if (password.length > 4096) throw authError('PASSWORD_DOES_NOT_MEET_REQUIREMENTS', 'Password should be at most 4096 characters')
   return password
-}
-
-function checkClaims(json: string): string {
-  if (json.length > MAX_CLAIMS) throw authError('CLAIMS_TOO_LARGE')
-  let claims: unknown
-  try {
-    claims = JSON.parse(json)
-  } catch {
-    throw authError('INVALID_CLAIMS')
-  }
-  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) throw authError('INVALID_CLAIMS')
-  const reserved = Object.keys(claims).find((name) => RESERVED_CLAIMS.has(name))
-  if (reserved !== undefined) throw authError('FORBIDDEN_CLAIM', reserved)
-  return json
 }
 
 function textOf<Name extends string>(name: Name, value: string | null | undefined): Partial<Record<Name, string>> {

@@ -20,8 +20,8 @@ export interface SignedIn {
 }
 
 export interface UserTokenService {
-  /** A session that begins now, signed in by `provider` (`password`, `anonymous`). */
-  signIn(account: Account, provider: string): Promise<SignedIn>
+  /** A session that begins now, signed in by `provider` (`password`, `anonymous`, `custom`). `claims`: JSON text of what all its ID tokens carry. */
+  signIn(account: Account, provider: string, claims?: string): Promise<SignedIn>
   /** @throws ApiError 400 TOKEN_EXPIRED, INVALID_REFRESH_TOKEN, USER_DISABLED, USER_NOT_FOUND */
   refresh(projectId: string, refreshToken: string): Promise<SignedIn & { readonly account: Account }>
   /** Whose token it is. @throws ApiError 400 INVALID_ID_TOKEN, TOKEN_EXPIRED, USER_DISABLED, USER_NOT_FOUND */
@@ -55,7 +55,7 @@ export function createUserTokenService(kernel: Kernel, store: IdentityStore): Us
     return made
   }
 
-  async function mint(account: Account, provider: string, authTime: number): Promise<string> {
+  async function mint(account: Account, provider: string, authTime: number, claims: string): Promise<string> {
     const { keyId, privatePem } = await key()
     const now = Math.floor(Date.now() / 1000)
     const identities: Record<string, readonly string[]> = {
@@ -63,6 +63,7 @@ export function createUserTokenService(kernel: Kernel, store: IdentityStore): Us
       ...(account.email === undefined ? {} : { email: [account.email] }),
     }
     return new SignJWT({
+      ...(JSON.parse(claims) as Record<string, unknown>),
       ...(JSON.parse(account.customAttributes ?? '{}') as Record<string, unknown>),
       name: account.displayName,
       picture: account.photoUrl,
@@ -92,14 +93,14 @@ export function createUserTokenService(kernel: Kernel, store: IdentityStore): Us
   }
 
   return {
-    async signIn(account, provider) {
+    async signIn(account, provider, claims = '{}') {
       const authTime = Math.floor(Date.now() / 1000)
       const refreshToken = `AMf-${newSecret()}`
-      const idToken = await mint(account, provider, authTime)
+      const idToken = await mint(account, provider, authTime, claims)
       // Signing took a moment: the account may be gone, and with it the right to a token.
       kernel.database.transaction(() => {
         usable(account.projectId, account.localId, authTime)
-        store.insertRefreshToken({ hash: sha256Hex(refreshToken), projectId: account.projectId, localId: account.localId, provider, authTime })
+        store.insertRefreshToken({ hash: sha256Hex(refreshToken), projectId: account.projectId, localId: account.localId, provider, authTime, claims })
       })
       return { idToken, refreshToken, expiresIn: String(LIFETIME_SECONDS) }
     },
@@ -107,7 +108,7 @@ export function createUserTokenService(kernel: Kernel, store: IdentityStore): Us
       const token = store.findRefreshToken(sha256Hex(refreshToken))
       if (token === undefined || token.projectId !== projectId) throw authError('INVALID_REFRESH_TOKEN')
       const account = usable(projectId, token.localId, token.authTime)
-      return { account, idToken: await mint(account, token.provider, token.authTime), refreshToken, expiresIn: String(LIFETIME_SECONDS) }
+      return { account, idToken: await mint(account, token.provider, token.authTime, token.claims), refreshToken, expiresIn: String(LIFETIME_SECONDS) }
     },
     async verify(projectId, idToken) {
       const { publicPem } = await key()

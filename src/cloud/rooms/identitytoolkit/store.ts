@@ -16,6 +16,7 @@ export const identityMigrations: Migrations = {
        FOREIGN KEY (project_id, local_id) REFERENCES identitytoolkit_accounts ON DELETE CASCADE
      ) STRICT;
      CREATE TABLE identitytoolkit_keys (key_id TEXT PRIMARY KEY, private_pem TEXT NOT NULL, public_pem TEXT NOT NULL, certificate_pem TEXT NOT NULL) STRICT`,
+    "ALTER TABLE identitytoolkit_refresh_tokens ADD COLUMN claims TEXT NOT NULL DEFAULT '{}'",
   ],
 }
 
@@ -57,6 +58,8 @@ export interface RefreshToken {
   readonly provider: string
   /** Seconds. */
   readonly authTime: number
+  /** JSON text of what the session's ID tokens carry. */
+  readonly claims: string
 }
 
 export interface SigningKey {
@@ -79,6 +82,7 @@ interface TokenRow {
   local_id: string
   provider: string
   auth_time: number
+  claims: string
 }
 
 interface KeyRow {
@@ -137,10 +141,20 @@ export function createIdentityStore(database: Database): IdentityStore {
     },
     removeAccount: (account) => void database.run('DELETE FROM identitytoolkit_accounts WHERE project_id = ? AND local_id = ?', account.projectId, account.localId),
     insertRefreshToken: (token) =>
-      void database.run('INSERT INTO identitytoolkit_refresh_tokens VALUES (?, ?, ?, ?, ?)', token.hash, token.projectId, token.localId, token.provider, token.authTime),
+      void database.run(
+        'INSERT INTO identitytoolkit_refresh_tokens VALUES (?, ?, ?, ?, ?, ?)',
+        token.hash,
+        token.projectId,
+        token.localId,
+        token.provider,
+        token.authTime,
+        token.claims,
+      ),
     findRefreshToken(hash) {
       const row = database.get<TokenRow>('SELECT * FROM identitytoolkit_refresh_tokens WHERE hash = ?', hash)
-      return row === undefined ? undefined : { hash: row.hash, projectId: row.project_id, localId: row.local_id, provider: row.provider, authTime: row.auth_time }
+      return row === undefined
+        ? undefined
+        : { hash: row.hash, projectId: row.project_id, localId: row.local_id, provider: row.provider, authTime: row.auth_time, claims: row.claims }
     },
     key() {
       const row = database.get<KeyRow>('SELECT * FROM identitytoolkit_keys LIMIT 1')
