@@ -1,6 +1,6 @@
 /** The cases of conformance/: one folder per client, one shell script per case. What a case is stands in conformance/README.md. */
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { root } from '../tools/imports.ts'
@@ -64,8 +64,8 @@ export interface Bench {
   /** Version of a client, after its `client.sh` has made it ready; or why it cannot be had. */
   prepare(client: Client): Promise<{ readonly version: string } | { readonly skipped: string }>
   run(each: Case): Promise<Outcome>
-  /** Stops the cloud with its VMs and removes its data. */
-  close(): Promise<void>
+  /** Stops the cloud with its VMs and removes its data. Where cases failed, their folders and logs stay, and this says where. */
+  close(): Promise<string | undefined>
 }
 
 /** `tools` keeps what clients install between runs (default: the user's cache folder). */
@@ -115,6 +115,7 @@ export async function openBench(): Promise<Bench> {
     })
   }
 
+  let failures = 0
   const started = await shell([kiln, 'cloud', 'start'], work)
   if (started.code !== 0) throw new Error(`the pocket cloud did not start:\n${started.output}`)
 
@@ -140,10 +141,15 @@ export async function openBench(): Promise<Bench> {
       })
       writeFileSync(join(logs, `${each.client}-${each.name}.log`), output)
       if (code === SKIPPED) return { result: 'skipped', reason: output.trim().split('\n').at(-1) ?? '', seconds }
+      if (code !== 0) failures += 1
       return { result: code === 0 ? 'passed' : 'failed', seconds, output }
     },
     async close() {
-      await shell([kiln, 'cloud', 'reset', '--yes'], root)
+      const { code, output } = await shell([kiln, 'cloud', 'reset', '--yes'], root)
+      if (code !== 0) throw new Error(`the pocket cloud could not be emptied:\n${output}`)
+      if (failures > 0) return work
+      rmSync(work, { recursive: true, force: true })
+      return undefined
     },
   }
 }

@@ -49,7 +49,8 @@ try {
     for (const each of cases) tell({ client, version: ready.version, case: each, outcome: await bench.run(each) })
   }
 } finally {
-  await bench.close()
+  const kept = await bench.close()
+  if (kept !== undefined) console.log(`folders and logs of this run: ${kept}`)
 }
 
 const count = (result: Outcome['result']): number => rows.filter((row) => row.outcome.result === result).length

@@ -9,7 +9,9 @@ let bench: Bench
 beforeAll(async () => {
   bench = await openBench()
 })
-afterAll(() => bench.close())
+afterAll(async () => {
+  await bench.close()
+})
 
 test('there are clients of both kinds, each with cases that say what they show', () => {
   expect(new Set(clients.map((client) => client.source))).toEqual(new Set(['debian', 'npm']))
