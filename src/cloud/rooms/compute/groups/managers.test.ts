@@ -161,6 +161,21 @@ test('a template in use stays; one that is not goes', async () => {
   expect((await world.cloud.call('GET', `${api}/global/instanceTemplates/unused`)).status).toBe(404)
 })
 
+test('Terraform names one incarnation of a template, and sends a policy of empty objects', async () => {
+  const { id } = await world.get(`${api}/global/instanceTemplates/t-1`)
+  for (const form of [id, `t-1?uniqueId=${id}`]) {
+    const body = {
+      versions: [{ instanceTemplate: `https://compute.googleapis.com/compute/v1/projects/p-one/global/instanceTemplates/${form}`, name: 'by id' }],
+      statefulPolicy: { preservedState: {} },
+    }
+    await succeed(world.cloud, 'PATCH', `${managers}/slow`, body)
+    expect((await world.manager('slow')).versions).toMatchObject([{ instanceTemplate: templateLink('t-1'), name: 'by id' }])
+  }
+  await succeed(world.cloud, 'PATCH', `${managers}/slow`, { versions: [{ instanceTemplate: templateLink('t-2') }] })
+  const stateful = { statefulPolicy: { preservedState: { disks: { data: { autoDelete: 'NEVER' } } } } }
+  expect((await world.cloud.call('PATCH', `${managers}/slow`, { body: stateful })).json.error.message).toContain('Stateful')
+})
+
 test('a patch needs the fingerprint that was read, and refuses what Google refuses', async () => {
   const bad = [
     { fingerprint: 'AAAAAAAAAAA=' },

@@ -58,7 +58,8 @@ function requireOneOf(value: string, allowed: readonly string[], field: string):
  */
 export function mergeUpdatePolicy(sent: UpdatePolicy | null | undefined, before: UpdatePolicy | undefined, targetSize: number): UpdatePolicy {
   const at = 'resource.updatePolicy'
-  const merged = { ...before, ...Object.fromEntries(Object.entries(sent ?? {}).filter(([, value]) => value !== undefined && value !== null)) } as UpdatePolicy
+  // Terraform sends empty texts for what is not set.
+  const merged = { ...before, ...Object.fromEntries(Object.entries(sent ?? {}).filter(([, value]) => value !== undefined && value !== null && value !== '')) } as UpdatePolicy
   const maxSurge = requireFixedOrPercent(merged.maxSurge ?? { fixed: 1 }, `${at}.maxSurge`)
   const maxUnavailable = requireFixedOrPercent(merged.maxUnavailable ?? { fixed: 1 }, `${at}.maxUnavailable`)
   const policy: UpdatePolicy = {

@@ -93,13 +93,13 @@ export function createManagers(compute: Compute, parts: ManagerParts): Managers 
 
   /** Fields that are checked, over those that are there. What a patch does not name stays. */
   function specOf(caller: Caller, projectId: string, body: ManagerBody, before: Spec): Spec {
-    if (body.statefulPolicy?.preservedState) throw invalidArgument('Stateful managed instance groups are not supported by the pocket cloud.')
+    if (isFilled(body.statefulPolicy)) throw invalidArgument('Stateful managed instance groups are not supported by the pocket cloud.')
     requireLabels(body.allInstancesConfig?.properties?.labels)
     const targetSize = body.targetSize === undefined || body.targetSize === null ? (before.targetSize ?? 0) : sizeOf(body.targetSize)
     const versions = versionsOf(caller, projectId, body) ?? before.versions ?? []
     const kept = Object.fromEntries(
       (['description', 'allInstancesConfig', 'targetPools', 'listManagedInstancesResults', 'standbyPolicy', 'targetSizePolicy', 'resourcePolicies'] as const).flatMap((field) =>
-        body[field] === undefined ? [] : [[field, body[field] ?? undefined]],
+        body[field] === undefined ? [] : [[field, isFilled(body[field]) ? body[field] : undefined]],
       ),
     )
     const spec: Spec = {
@@ -113,7 +113,7 @@ export function createManagers(compute: Compute, parts: ManagerParts): Managers 
         defaultActionOnFailure: 'REPAIR',
         forceUpdateOnRepair: 'NO',
         ...before.instanceLifecyclePolicy,
-        ...(body.instanceLifecyclePolicy as compute_v1.Schema$InstanceGroupManagerInstanceLifecyclePolicy | null | undefined),
+        ...withoutEmpty(body.instanceLifecyclePolicy ?? {}),
       },
       ...(body.autoHealingPolicies === undefined ? {} : { autoHealingPolicies: healingOf(projectId, body.autoHealingPolicies) }),
     }
@@ -256,4 +256,15 @@ export function createManagers(compute: Compute, parts: ManagerParts): Managers 
 /** Legacy health checks are named by their own collections. */
 function checkCollection(link: string): string {
   return ['httpHealthChecks', 'httpsHealthChecks'].find((collection) => link.includes(`/${collection}/`)) ?? 'healthChecks'
+}
+
+/** Terraform sends empty objects and texts for what is not set. */
+function isFilled(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value !== undefined && value !== null && value !== ''
+  return Object.values(value).some(isFilled)
+}
+
+/** Terraform sends empty texts for what is not set. */
+function withoutEmpty(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== '' && value !== null && value !== undefined))
 }

@@ -33,9 +33,15 @@ export function createTemplates(compute: Compute, images: Images, groupStore: Gr
   const { store, kernel } = compute
 
   function keyOf(link: string, projectId: string): Key {
-    // Terraform may name one incarnation of a template: ...?uniqueId=123
-    const reference = parseLink(link.replace(/\?.*$/s, ''), { projectId, scope: 'global', collection: 'instanceTemplates' })
+    const reference = parseLink(link, { projectId, scope: 'global', collection: 'instanceTemplates' })
     return { ...reference, projectId: kernel.projects.find(reference.projectId)?.projectId ?? reference.projectId }
+  }
+
+  /** By name, or as Terraform names one incarnation of a template: by its id, or as NAME?uniqueId=ID. */
+  function lookUp(key: Key): Template | undefined {
+    const [name = '', uniqueId] = /^\d+$/.test(key.name) ? [store.byId(key.name)?.name, key.name] : key.name.split('?uniqueId=')
+    const template = store.get({ ...key, name }) as Template | undefined
+    return uniqueId === undefined || uniqueId === template?.id ? template : undefined
   }
 
   function userOf(template: Template): string | undefined {
@@ -64,7 +70,12 @@ export function createTemplates(compute: Compute, images: Images, groupStore: Gr
         return made.id
       })
     },
-    get: (projectId, scope, name) => compute.get<Template>({ projectId, scope, collection: 'instanceTemplates', name }),
+    get(projectId, scope, asked) {
+      const key: Key = { projectId, scope, collection: 'instanceTemplates', name: asked }
+      const template = lookUp(key)
+      if (template === undefined) throw resourceNotFound(key)
+      return template
+    },
     remove(caller, template) {
       return compute.begin(caller, { type: 'instanceTemplates.delete', key: template, targetId: template.id }, () => {
         const user = userOf(template)
@@ -79,7 +90,7 @@ export function createTemplates(compute: Compute, images: Images, groupStore: Gr
     forUse(caller, link, projectId) {
       const key = keyOf(link, projectId)
       caller.require('compute.instanceTemplates.useReadOnly', { projectId: key.projectId, resource: resourcePath(key) })
-      const found = store.get(key) as Template | undefined
+      const found = lookUp(key)
       if (found === undefined) throw resourceNotFound(key)
       return found
     },

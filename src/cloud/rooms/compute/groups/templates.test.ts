@@ -59,6 +59,12 @@ test('what was sent comes back as it was sent, with the fields that Google adds'
   expect((await world.cloud.call('POST', templates, { body: templateBody('kept') })).status).toBe(409)
 })
 
+test('Terraform names one incarnation of a template in its path', async () => {
+  const { id } = await world.get(`${templates}/kept`)
+  for (const form of [`kept%3FuniqueId=${id}`, id]) expect((await world.get(`${templates}/${form}`)).name).toBe('kept')
+  for (const form of ['kept%3FuniqueId=1', '1']) expect((await world.cloud.call('GET', `${templates}/${form}`)).status).toBe(404)
+})
+
 test('a regional template is beside the global ones', async () => {
   const regional = `${api}/regions/us-central1/instanceTemplates`
   await succeed(world.cloud, 'POST', regional, templateBody('near'))
