@@ -213,6 +213,12 @@ test('a custom token of a service account of the project signs its user in', asy
   expect(decodeJwt(first.json.idToken)).toMatchObject({ sub: 'player-1', premium: true, firebase: { sign_in_provider: 'custom' } })
   expect((await app('signInWithCustomToken', { token: await make() })).json.isNewUser).toBe(false)
   expect(decodeJwt((await refresh(first.json.refreshToken)).json.id_token)).toMatchObject({ sub: 'player-1', premium: true })
+  // Firebase's libraries name no key; without a key file they let the account's Google-managed key sign (signBlob).
+  const noKeyId = await new SignJWT(decodeJwt(await make())).setProtectedHeader({ alg: 'RS256', typ: 'JWT' }).sign(await importPKCS8(key.private_key, 'RS256'))
+  expect((await app('signInWithCustomToken', { token: noKeyId })).status).toBe(200)
+  const input = `${Buffer.from('{"alg":"RS256","typ":"JWT"}').toString('base64url')}.${Buffer.from(JSON.stringify(decodeJwt(noKeyId))).toString('base64url')}`
+  const { signature } = await cloud.kernel().ports.use('serviceAccountKeys').signBytes(email, Buffer.from(input))
+  expect((await app('signInWithCustomToken', { token: `${input}.${Buffer.from(signature).toString('base64url')}` })).status).toBe(200)
   const message = async (token: string): Promise<string> => (await app('signInWithCustomToken', { token })).json.error.message
   expect(await message('nonsense')).toContain('INVALID_CUSTOM_TOKEN')
   expect(await message(await make({ aud: 'https://example.com' }))).toContain('INVALID_CUSTOM_TOKEN')
