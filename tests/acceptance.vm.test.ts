@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { waitFor } from '../src/base/wait.ts'
 import { createWorkplace } from './support/kiln.ts'
 import type { Workplace } from './support/kiln.ts'
 
@@ -91,6 +92,80 @@ describe('from a Python project to a VM that answers', () => {
     expect(service.stdout).toContain('User=moshi')
     expect((await place.kiln(['serial'])).stdout).toContain('Linux')
     expect((await place.kiln(['logs'])).stdout).toMatch(/moshi|waitress|Serving/i)
+  })
+})
+
+describe('inside of the VM, with nothing configured', () => {
+  const account = 'serviceAccount:moshi-srv-sa@moshi-3.iam.gserviceaccount.com'
+
+  /** Runs Python in the VM and gives what it prints. */
+  async function python3(program: string): Promise<string> {
+    const result = await place.kiln(['ssh', '--', `echo ${Buffer.from(program).toString('base64')} | base64 -d | python3 -`])
+    expect(result.exitCode, result.stderr).toBe(0)
+    return result.stdout.trim()
+  }
+
+  async function google(method: string, path: string, body?: object): Promise<Response> {
+    const { url } = (await place.kiln(['cloud', 'status', '--json'])).json
+    const token = (await place.kiln(['cloud', 'token'])).stdout.trim()
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    return fetch(`${url}/${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  }
+
+  // What every Google library does: a token from the metadata server, then https to a host of Google.
+  const readObject = `
+import json, urllib.request, urllib.error
+def get(url, **headers):
+    try:
+        return urllib.request.urlopen(urllib.request.Request(url, headers=headers)).read()
+    except urllib.error.HTTPError as error:
+        return f"{error.code} {error.read().decode()}".encode()
+token = json.loads(get("http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token", **{"Metadata-Flavor": "Google"}))["access_token"]
+print(get("https://storage.googleapis.com/storage/v1/b/moshi-storage/o/entrypoint.sh?alt=media", Authorization=f"Bearer {token}").decode())
+`
+
+  test("Google's hosts resolve and are trusted; the machine's account reads what its roles let it", async () => {
+    // Waits when the unit is still at work.
+    expect((await place.kiln(['ssh', '--', 'sudo systemctl start kiln-names.service'])).exitCode).toBe(0)
+    const refused = await python3(readObject)
+    expect(refused).toMatch(/^403 /)
+    expect(refused).toContain('storage.objects.get')
+    const iam = 'storage.googleapis.com/storage/v1/b/moshi-storage/iam'
+    const before = (await (await google('GET', iam)).json()) as { bindings?: object[] }
+    const bindings = [...(before.bindings ?? []), { role: 'roles/storage.objectViewer', members: [account] }]
+    expect((await google('PUT', iam, { bindings })).status).toBe(200)
+    expect(await python3(readObject)).toBe((await readFile(join(place.stack, 'entrypoint.sh'), 'utf8')).trim())
+    expect((await google('PUT', iam, { bindings: before.bindings ?? [] })).status).toBe(200)
+  })
+
+  test('a key in the metadata of the project lets its user in, as gcloud puts it there', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'kiln-ssh-'))
+    try {
+      await execute('ssh-keygen', ['-q', '-t', 'rsa', '-b', '2048', '-N', '', '-C', 'ada@desk', '-f', join(folder, 'key')])
+      const path = 'compute.googleapis.com/compute/v1/projects/moshi-3'
+      const { commonInstanceMetadata: metadata } = (await (await google('GET', path)).json()) as {
+        commonInstanceMetadata: { fingerprint: string; items?: { key: string; value: string }[] }
+      }
+      const known = metadata.items?.find((item) => item.key === 'ssh-keys')?.value ?? ''
+      const value = `${known}\nada:${(await readFile(join(folder, 'key.pub'), 'utf8')).trim()}`
+      const items = [...(metadata.items ?? []).filter((item) => item.key !== 'ssh-keys'), { key: 'ssh-keys', value }]
+      expect((await google('POST', `${path}/setCommonInstanceMetadata`, { fingerprint: metadata.fingerprint, items })).status).toBe(200)
+      const address = new URL(first.url).hostname
+      const login = await waitFor({ what: 'the login of ada', timeoutMs: 120_000, intervalMs: 500 }, async () => {
+        let status = ''
+        // Without the right to bind port 22, the pocket cloud forwards it ten thousand higher.
+        for (const port of ['22', '10022']) {
+          const options = ['BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'IdentitiesOnly=yes'].flatMap((option) => ['-o', option])
+          const result = await execute('ssh', [...options, '-i', join(folder, 'key'), '-p', port, `ada@${address}`, 'id -un; sudo id -un']).catch((error: Error) => error)
+          if (!(result instanceof Error)) return { done: true, value: result.stdout }
+          status = result.message
+        }
+        return { done: false, status }
+      })
+      expect(login).toBe('ada\nroot\n')
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   })
 })
 
