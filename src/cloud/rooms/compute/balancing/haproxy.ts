@@ -3,13 +3,13 @@
  * pid and the path of its configuration on its command line say that it is ours.
  */
 import { connect } from 'node:net'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KilnError } from '../../../../base/errors.ts'
 import { waitFor } from '../../../../base/wait.ts'
 import { startDetached } from '../../../../host/detached.ts'
 import { run, tailLines } from '../../../../host/exec.ts'
-import { findProgram, readTextIfExists, removeAll, writeFileDurable } from '../../../../host/files.ts'
+import { findProgram, readTextIfExists, removeAll } from '../../../../host/files.ts'
 import type { KilnHome } from '../../../../host/home.ts'
 import { canListen } from '../../../../host/ports.ts'
 import { endProcess, identifyProcess, isRunning } from '../../../../host/process.ts'
@@ -76,9 +76,12 @@ export function createHaproxy(home: KilnHome, find: () => Promise<string | undef
     })
   }
 
+  /** None of these files needs to survive a power cut: they are made anew from the rows. */
   async function check(config: BalancerConfig, program: string): Promise<void> {
     const candidate = join(folder, 'candidate.cfg')
-    await writeFileDurable(candidate, config.text, 0o600)
+    await mkdir(paths.errorFolder, { recursive: true })
+    for (const page of errorPages()) await writeFile(join(paths.errorFolder, page.name), page.text)
+    await writeFile(candidate, config.text, { mode: 0o600 })
     await run({ program, args: ['-c', '-q', '-f', candidate] }, { what: 'checking the configuration of the load balancer', timeoutMs: START_TIMEOUT_MS })
     await removeAll(candidate)
   }
@@ -93,6 +96,12 @@ export function createHaproxy(home: KilnHome, find: () => Promise<string | undef
         hint: 'end the program that listens on all addresses, or use another port',
       })
     }
+  }
+
+  async function replace(config: BalancerConfig): Promise<void> {
+    const fresh = `${configFile}.new`
+    await writeFile(fresh, config.text, { mode: 0o600 })
+    await rename(fresh, configFile)
   }
 
   async function waitUntilItRuns(config: BalancerConfig, master: ProcessIdentity): Promise<void> {
@@ -120,22 +129,21 @@ export function createHaproxy(home: KilnHome, find: () => Promise<string | undef
         throw new KilnError('E_TOOL_MISSING', 'forwarding rules need the program haproxy, which is not installed', {
           hint: 'run `kiln doctor --install`, or install the Debian package haproxy',
         })
-      for (const page of errorPages()) await writeFileDurable(join(paths.errorFolder, page.name), page.text)
       await check(config, program)
       const master = await identity()
       await requirePorts(config, master !== undefined)
-      await writeFileDurable(configFile, config.text, 0o600)
+      await replace(config)
       if (master !== undefined) {
         process.kill(master.pid, 'SIGUSR2')
         return waitUntilItRuns(config, master)
       }
       await mkdir(home.sockets, { recursive: true, mode: 0o700 })
       await removeAll(paths.statsSocket)
-      await writeFileDurable(logFile, '', 0o600)
+      await writeFile(logFile, '', { mode: 0o600 })
       // It writes the file with its pid itself: whatever happens to this process meanwhile, the next daemon finds it.
       return waitUntilItRuns(config, await startDetached({ program, args: ['-W', '-f', configFile, '-p', pidFile], logFile }))
     },
-    save: async (config) => writeFileDurable(configFile, config.text, 0o600),
+    save: replace,
     command,
     async stop() {
       const master = await identity()

@@ -81,7 +81,7 @@ test('backend services: defaults, add-backend by PUT, fingerprints, links that l
   })
   const group = `${zone}/instanceGroups/web-group`.replace('compute.googleapis.com', 'https://www.googleapis.com')
   await succeed(world.cloud, 'PUT', `${api}/global/backendServices/plain`, { ...made, backends: [{ group }] })
-  expect((await read('backendServices/plain')).backends).toEqual([{ group, balancingMode: 'UTILIZATION', capacityScaler: 1, maxUtilization: 0.8 }])
+  expect((await read('backendServices/plain')).backends).toEqual([{ group, balancingMode: 'UTILIZATION', capacityScaler: 1 }])
   expect(await refused('PATCH', 'backendServices/plain', { timeoutSec: 7, fingerprint: made.fingerprint }, 412)).toContain('fingerprint')
   const now = await read('backendServices/plain')
   await succeed(world.cloud, 'PATCH', `${api}/global/backendServices/plain`, { timeoutSec: 7, fingerprint: now.fingerprint })

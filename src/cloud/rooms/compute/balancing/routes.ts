@@ -264,6 +264,20 @@ function policyRoutes(kit: RouteKit): readonly AnyRoute[] {
       changes: ['patch'],
     }),
     {
+      id: 'compute.securityPolicies.setLabels',
+      method: 'POST',
+      path: `${one}/setLabels`,
+      permission: 'compute.securityPolicies.setLabels',
+      target,
+      body: LabelsBody,
+      handler(request) {
+        const policy = find(request)
+        const record = labelled(policy.record, request.body.labels)
+        if (!sameFingerprint(request.body.labelFingerprint, policy.record.labelFingerprint)) throw fingerprintMismatch('Labels')
+        return answer(policies.change(caller(request), policy, 'setLabels', record))
+      },
+    },
+    {
       id: 'compute.securityPolicies.getRule',
       method: 'GET',
       path: `${one}/getRule`,

@@ -52,7 +52,6 @@ export function buildBackendService(compute: Compute, body: BackendServiceBody, 
       enableCDN: body.enableCDN === true,
       logConfig: compact({ enable: body.logConfig?.enable === true, sampleRate: body.logConfig?.enable === true ? (body.logConfig.sampleRate ?? 1) : undefined }),
       securityPolicy: body.securityPolicy ? requireLink(compute, projectId, body.securityPolicy, 'securityPolicies') : undefined,
-      localityLbPolicy: scheme === 'EXTERNAL_MANAGED' ? (body.localityLbPolicy ?? 'ROUND_ROBIN') : undefined,
     }) as BackendServiceRecord,
   }
 }
@@ -70,7 +69,8 @@ function buildBackend(compute: Compute, projectId: string, body: NonNullable<Bac
     group: requireGroup(compute, projectId, body.group),
     balancingMode: mode,
     capacityScaler,
-    maxUtilization: mode === 'UTILIZATION' ? body.maxUtilization || 0.8 : undefined,
+    // Its default, 0.8, is not shown: Terraform would see another backend than the one that it made.
+    maxUtilization: mode === 'UTILIZATION' ? body.maxUtilization || undefined : undefined,
     maxRate: body.maxRate || undefined,
     maxRatePerInstance: body.maxRatePerInstance || undefined,
   })

@@ -163,7 +163,7 @@ export function createLoadBalancing(compute: Compute, parts: LoadBalancingParts)
       compute,
       { collection: 'securityPolicies', kind: 'securityPolicy', fingerprinted: true, build: buildSecurityPolicy },
       apply,
-      ['addRule', 'patchRule', 'removeRule'],
+      ['addRule', 'patchRule', 'removeRule', 'setLabels'],
     ),
     groupHealth(projectId, serviceName, groupLink) {
       const service = backendServices.get(projectId, serviceName)
@@ -231,8 +231,11 @@ function evidence(last: NonNullable<HealthReport['last']>): Record<string, strin
   }
 }
 
-/** Labels of a forwarding rule as its record shows them. @throws ApiError 400 */
-export function labelled(record: ForwardingRuleRecord, labels: Readonly<Record<string, string>> | null | undefined): ForwardingRuleRecord {
+/** A record with other labels. @throws ApiError 400 */
+export function labelled<Labelled extends object>(
+  record: Labelled,
+  labels: Readonly<Record<string, string>> | null | undefined,
+): Labelled & { labels: Record<string, string>; labelFingerprint: string } {
   const checked = requireLabels(labels)
   return { ...record, labels: checked, labelFingerprint: fingerprint(checked) }
 }
