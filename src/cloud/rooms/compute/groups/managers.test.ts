@@ -161,6 +161,22 @@ test('a template in use stays; one that is not goes', async () => {
   expect((await world.cloud.call('GET', `${api}/global/instanceTemplates/unused`)).status).toBe(404)
 })
 
+test('a template that only older instances were made from may go, and they are still repaired', async () => {
+  await world.template('old')
+  await world.group('aging', { instanceTemplate: 'global/instanceTemplates/old', targetSize: 1 })
+  await world.stable('aging')
+  await succeed(world.cloud, 'POST', `${managers}/aging/setInstanceTemplate`, { instanceTemplate: templateLink('t-1') })
+  await succeed(world.cloud, 'DELETE', `${api}/global/instanceTemplates/old`)
+  const [instance] = await world.list('aging')
+  await world.crash(instance.name)
+  await world.until('it is made anew', async () => {
+    const [now] = await world.list('aging')
+    return now.currentAction === 'NONE' && now.id !== instance.id
+  })
+  expect((await world.list('aging'))[0].version.instanceTemplate).toBe(templateLink('old'))
+  await succeed(world.cloud, 'DELETE', `${managers}/aging`)
+})
+
 test('Terraform names one incarnation of a template, and sends a policy of empty objects', async () => {
   const { id } = await world.get(`${api}/global/instanceTemplates/t-1`)
   for (const form of [id, `t-1?uniqueId=${id}`]) {

@@ -25,7 +25,7 @@ export interface Templates {
   remove(caller: Caller, template: Template): Operation
   /** The template that a link of any form names, for a caller who may use it; a bare name is global. @throws ApiError 400, 403, 404 */
   forUse(caller: Caller, link: string, projectId: string): Template
-  /** By a link in Google's form; undefined when it is gone. */
+  /** By a link in Google's form, also one that was deleted while instances made from it live on. */
   find(link: string): Template | undefined
 }
 
@@ -48,7 +48,7 @@ export function createTemplates(compute: Compute, images: Images, groupStore: Gr
     const link = selfLink(template)
     const manager = store.list('instanceGroupManagers').find((each) => {
       const versions = (each.record as compute_v1.Schema$InstanceGroupManager).versions ?? []
-      return versions.some((version) => version.instanceTemplate === link) || groupStore.listManaged(each.id).some((managed) => managed.version.instanceTemplate === link)
+      return versions.some((version) => version.instanceTemplate === link)
     })
     return manager === undefined ? undefined : resourcePath(manager)
   }
@@ -84,6 +84,8 @@ export function createTemplates(compute: Compute, images: Images, groupStore: Gr
             reason: 'resourceInUseByAnotherResource',
           })
         store.remove(template.id)
+        // Instances of an older version may live on, and be repaired.
+        groupStore.retire(selfLink(template), template)
         kernel.policies.remove(resourcePath(template))
       })
     },
@@ -94,7 +96,7 @@ export function createTemplates(compute: Compute, images: Images, groupStore: Gr
       if (found === undefined) throw resourceNotFound(key)
       return found
     },
-    find: (link) => store.get(keyOf(link, '')) as Template | undefined,
+    find: (link) => (store.get(keyOf(link, '')) ?? groupStore.retired(link)) as Template | undefined,
   }
 }
 

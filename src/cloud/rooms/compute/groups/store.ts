@@ -7,6 +7,7 @@ export const groupMigrations: Migrations = {
     `CREATE TABLE compute_managed_instances (group_id TEXT NOT NULL, name TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (group_id, name)) STRICT;
      CREATE TABLE compute_group_errors (id INTEGER PRIMARY KEY, group_id TEXT NOT NULL, record TEXT NOT NULL) STRICT;
      CREATE INDEX compute_group_errors_by_group ON compute_group_errors (group_id)`,
+    `CREATE TABLE compute_retired_templates (link TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT`,
   ],
 }
 
@@ -78,6 +79,10 @@ export interface GroupStore {
   addError(groupId: string, error: GroupErrorRecord): void
   /** Newest first. */
   listErrors(groupId: string): readonly (GroupErrorRecord & { readonly id: number })[]
+  /** Keeps a deleted template while instances were made from it; those that no instance needs any more are forgotten. `resource` is the template's row. */
+  retire(link: string, resource: object): void
+  /** The row of a deleted template that instances were made from. */
+  retired(link: string): object | undefined
   /** Everything about a group that is gone. */
   forget(groupId: string): void
 }
@@ -117,6 +122,15 @@ export function createGroupStore(database: Database): GroupStore {
       database
         .all<{ id: number; record: string }>('SELECT id, record FROM compute_group_errors WHERE group_id = ? ORDER BY id DESC', groupId)
         .map((row) => ({ ...(JSON.parse(row.record) as GroupErrorRecord), id: row.id })),
+    retire(link, resource) {
+      const isUsed = "EXISTS (SELECT 1 FROM compute_managed_instances WHERE json_extract(record, '$.version.instanceTemplate') = link)"
+      database.run('INSERT OR REPLACE INTO compute_retired_templates VALUES (?, ?)', link, JSON.stringify(resource))
+      database.run(`DELETE FROM compute_retired_templates WHERE NOT ${isUsed}`)
+    },
+    retired(link) {
+      const row = database.get<{ record: string }>('SELECT record FROM compute_retired_templates WHERE link = ?', link)
+      return row === undefined ? undefined : (JSON.parse(row.record) as object)
+    },
     forget(groupId) {
       database.run('DELETE FROM compute_managed_instances WHERE group_id = ?', groupId)
       database.run('DELETE FROM compute_group_errors WHERE group_id = ?', groupId)
