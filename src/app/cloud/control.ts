@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { ErrorCode } from '../../base/error-codes.ts'
 import { KilnError } from '../../base/errors.ts'
 import { waitFor } from '../../base/wait.ts'
+import { readDnsPort } from '../../cloud/rooms/dns/server/port.ts'
 import { readTextIfExists, removeAll } from '../../host/files.ts'
 import type { KilnHome } from '../../host/home.ts'
 import { canListen } from '../../host/ports.ts'
@@ -22,6 +23,8 @@ export interface CloudStatus {
   readonly version?: string
   readonly startedAt?: string
   readonly offline?: boolean
+  /** Where its name server answers, UDP and TCP on 127.0.0.1. */
+  readonly dnsPort?: number
   readonly home: string
 }
 
@@ -29,7 +32,18 @@ export interface CloudStatus {
 export async function cloudStatus(home: KilnHome): Promise<CloudStatus> {
   const file = await readDaemonFile(home)
   if (file === undefined || !(await isRunning(file))) return { running: false, home: home.root }
-  return { running: true, url: file.url, pid: file.pid, port: file.port, version: file.version, startedAt: file.startedAt, offline: file.offline, home: home.root }
+  const dnsPort = await readDnsPort(home)
+  return {
+    running: true,
+    url: file.url,
+    pid: file.pid,
+    port: file.port,
+    version: file.version,
+    startedAt: file.startedAt,
+    offline: file.offline,
+    ...(dnsPort === undefined ? {} : { dnsPort }),
+    home: home.root,
+  }
 }
 
 export interface StartOptions {

@@ -45,7 +45,11 @@ export function addCloudCommands(program: Command): void {
     },
     render: (result) =>
       result['running'] === true
-        ? [`running: ${String(result['url'])} (pid ${String(result['pid'])}, since ${String(result['startedAt'])})`, ...faultLines(result['faults'] as readonly SetFault[])].join('\n')
+        ? [
+            `running: ${String(result['url'])} (pid ${String(result['pid'])}, since ${String(result['startedAt'])}${result['offline'] === true ? ', offline' : ''})`,
+            ...(result['dnsPort'] === undefined ? [] : [`DNS: 127.0.0.1 port ${String(result['dnsPort'])}`]),
+            ...faultLines(result['faults'] as readonly SetFault[]),
+          ].join('\n')
         : `not running (data in ${String(result['home'])})`,
   })
 

@@ -153,12 +153,22 @@ export function createInstances(compute: Compute, parts: InstanceParts): Instanc
   )
   compute.handle<Args & { readonly doomed: readonly string[] }>('instances.delete', (args) =>
     compute.exclusive(args.id, async () => {
+      const running = find(args.id)
+      if (running !== undefined && needsShutdown(running, args.doomed)) await machines.stop(running)
       await machines.destroy(args.id)
       const instance = find(args.id)
       const doomed = instance === undefined ? args.doomed : kernel.database.transaction(() => unlink(instance))
       for (const diskId of doomed) await compute.exclusive(diskId, () => disks.destroy(diskId))
     }),
   )
+
+  /**
+   * Google shuts every machine down before it deletes it. Here that time is taken only where somebody could see the difference: a disk that
+   * outlives the machine must have all that the guest wrote, and a shutdown script must run.
+   */
+  function needsShutdown({ record, hidden }: Instance, doomed: readonly string[]): boolean {
+    return hidden.diskIds.some((id) => !doomed.includes(id)) || (record.metadata?.items ?? []).some((item) => item.key === 'shutdown-script' || item.key === 'shutdown-script-url')
+  }
 
   function requireStatus(instance: Instance, wanted: readonly string[], what: string): void {
     if (!wanted.includes(instance.record.status ?? '')) throw resourceNotReady(instance, `it is ${instance.record.status} and cannot be ${what}`)

@@ -160,3 +160,17 @@ test('routers with NAT: patch of one part keeps the others, machines without an 
   expect((await cloud.call('GET', `${routers}/edge`)).status).toBe(404)
   await succeed(cloud, 'DELETE', `${zone}/instances/inside`)
 })
+
+test('a machine is shut down before it is deleted when its disk stays or a shutdown script must run, so that nothing the guest wrote is lost', async () => {
+  const last = async (name: string, fields: object): Promise<string[]> => {
+    await succeed(cloud, 'POST', `${zone}/instances`, instanceBody(name, fields))
+    const machine = `${name}-${(await bed.get(`${zone}/instances/${name}`)).id as string}`
+    await succeed(cloud, 'DELETE', `${zone}/instances/${name}`)
+    return bed.driver.calls.filter((call) => call === `stop ${machine}` || call === `kill ${machine}`).map((call) => call.split(' ')[0] ?? '')
+  }
+  const [boot] = (instanceBody('x') as { disks: object[] }).disks
+  expect(await last('goes', {})).toEqual(['kill'])
+  expect(await last('leaves', { disks: [{ ...boot, autoDelete: false }] })).toEqual(['stop'])
+  expect((await bed.get(`${zone}/disks/leaves`)).status).toBe('READY')
+  expect(await last('says', { metadata: { items: [{ key: 'shutdown-script', value: 'echo bye' }] } })).toEqual(['stop'])
+})
