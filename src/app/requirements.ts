@@ -28,6 +28,7 @@ export const requirements: readonly Requirement[] = [
   { name: 'unshare', package: 'util-linux', neededBy: 'baking: mounts that no other program sees' },
   { name: 'mount', package: 'mount', neededBy: 'joining the layers of images' },
   { name: 'chroot', package: 'coreutils', neededBy: 'running programs inside images' },
+  { name: 'cp', package: 'coreutils', neededBy: 'public images' },
   { name: 'dd', package: 'coreutils', neededBy: 'baking disks' },
   { name: 'touch', package: 'coreutils', neededBy: 'fixed times in images' },
   { name: 'find', package: 'findutils', neededBy: 'fixed times in images' },
