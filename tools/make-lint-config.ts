@@ -58,7 +58,7 @@ export function lintConfigText(): string {
     overrides: [
       ...overrides,
       { files: ['**/*.config.ts', 'examples/**'], rules: { 'import/no-default-export': 'off' } },
-      { files: ['tools/**', 'bench/**'], rules: { 'no-console': 'off' } },
+      { files: ['conformance/**', 'tools/**', 'bench/**'], rules: { 'no-console': 'off' } },
     ],
   }
   return `${JSON.stringify(config, null, 2)}\n`

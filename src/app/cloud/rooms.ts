@@ -49,7 +49,13 @@ export function createRooms(parts: RoomParts): readonly Room[] {
     createDnsRoom(),
     createFirestoreRoom(),
     createLoggingRoom(),
-    createComputeRoom({ driver: parts.driver, publicImages: parts.publicImages, serveMetadata, ...(parts.signCertificate === undefined ? {} : { signCertificate: parts.signCertificate }), guestAccess: { ...parts.guests, hosts: () => guestHosts(rooms) } }),
+    createComputeRoom({
+      driver: parts.driver,
+      publicImages: parts.publicImages,
+      serveMetadata,
+      ...(parts.signCertificate === undefined ? {} : { signCertificate: parts.signCertificate }),
+      guestAccess: { ...parts.guests, hosts: () => guestHosts(rooms) },
+    }),
   ]
   return rooms
 }
