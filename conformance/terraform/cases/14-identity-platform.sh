@@ -11,6 +11,10 @@ resource "google_identity_platform_config" "auth" {
       enabled           = true
       password_required = true
     }
+    # The provider always reads this block back.
+    phone_number {
+      enabled = false
+    }
   }
 }
 T

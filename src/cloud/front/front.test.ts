@@ -25,12 +25,12 @@ let port = 0
 const http2Sockets: TLSSocket[] = []
 
 /** A server behind a front, which answers with what it was asked. */
-async function startBehindFront(offline: boolean): Promise<{ readonly server: Server; readonly front: Front; readonly port: number }> {
+async function startBehindFront(offline: boolean, handshakeTimeoutMs = 20_000): Promise<{ readonly server: Server; readonly front: Front; readonly port: number }> {
   const made = createServer((request, response) => {
     if (own.onRequest(request.url ?? '', request, response)) return
     response.end(JSON.stringify({ host: request.headers.host, url: request.url }))
   })
-  const own = createFront({ authority, server: made, onHttp2: (socket) => http2Sockets.push(socket), offline })
+  const own = createFront({ authority, server: made, onHttp2: (socket) => http2Sockets.push(socket), offline, handshakeTimeoutMs })
   await new Promise<void>((done) => made.listen(0, '127.0.0.1', done))
   return { server: made, front: own, port: (made.address() as AddressInfo).port }
 }
@@ -262,5 +262,18 @@ describe('proxy', () => {
     await new Promise<void>((done) => other.server.close(() => done()))
     await front.close()
     await front.listen(path)
+  })
+
+  test('a client that never finishes its handshake is let go', async () => {
+    const short = await startBehindFront(false, 100)
+    const { socket } = await connectThrough(short.port, 'storage.googleapis.com:443')
+    const closed = new Promise<void>((done) => socket.once('close', () => done()))
+    // The beginning of a TLS record, and then nothing.
+    socket.write(Buffer.from([0x16, 0x03, 0x01]))
+    socket.resume()
+    await closed
+    await short.front.close()
+    short.server.closeAllConnections()
+    await new Promise<void>((done) => short.server.close(() => done()))
   })
 })

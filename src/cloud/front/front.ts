@@ -21,6 +21,7 @@ export interface FrontOptions {
   readonly offline: boolean
   /** Hosts of others that a room serves, such as the issuer of GitHub's tokens. */
   readonly extraHosts?: ReadonlySet<string>
+  readonly handshakeTimeoutMs?: number
 }
 
 export interface Front {
@@ -33,7 +34,13 @@ export interface Front {
 
 export function createFront(options: FrontOptions): Front {
   const isServed = (host: string): boolean => isGoogleHost(host, options.extraHosts)
-  const tls = createTlsFront({ authority: options.authority, isServed, onHttp1: (socket) => void options.server.emit('connection', socket), onHttp2: options.onHttp2 })
+  const tls = createTlsFront({
+    authority: options.authority,
+    isServed,
+    onHttp1: (socket) => void options.server.emit('connection', socket),
+    onHttp2: options.onHttp2,
+    ...(options.handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs: options.handshakeTimeoutMs }),
+  })
   const proxy = createProxy({ isServed, accept: (socket) => tls.accept(socket), offline: options.offline })
   options.server.on('connect', (request: IncomingMessage, socket: Duplex, head: Buffer) => proxy.onConnect(request, socket, head))
   const guests = new Set<Duplex>()

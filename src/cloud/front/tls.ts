@@ -18,6 +18,8 @@ export interface TlsFrontOptions {
   readonly onHttp1: (socket: TLSSocket) => void
   /** Connections of clients that speak nothing but HTTP/2, which is what gRPC clients are. */
   readonly onHttp2: (socket: TLSSocket) => void
+  /** For a client that never finishes its handshake. */
+  readonly handshakeTimeoutMs?: number
 }
 
 /** A name that clients without SNI get; they come by address and cannot check the name anyway. */
@@ -43,7 +45,7 @@ export function createTlsFront(options: TlsFrontOptions): TlsFront {
   }
 
   const server = createServer({
-    handshakeTimeout: 20 * SECOND_MS,
+    handshakeTimeout: options.handshakeTimeoutMs ?? 20 * SECOND_MS,
     SNICallback: (name, done) => {
       if (!options.isServed(name)) {
         done(new Error(`no certificate for ${name}`))

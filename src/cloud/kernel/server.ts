@@ -23,6 +23,7 @@ import type { AnyRoute, HostRule, Room, RouteRequest } from './room.ts'
 
 /** JSON bodies are bounded; only `raw` routes take more, with their own limits. */
 export const MAX_JSON_BYTES = 10 * MIB
+const HEADERS_TIMEOUT_MS = 30_000
 
 interface Origin {
   readonly host: string
@@ -53,6 +54,8 @@ export interface ServerOptions {
   readonly rooms: readonly Room[]
   /** Routes of Kiln's own under /kiln/, such as the daemon's health. Added by the app. */
   readonly extra?: (app: FastifyInstance) => void
+  /** For a client that sends its headers drop by drop. */
+  readonly headersTimeoutMs?: number
 }
 
 /** Builds the server with all routes. Nothing listens yet. */
@@ -95,7 +98,9 @@ export async function createServer(options: ServerOptions): Promise<CloudServer>
     rewriteUrl,
     routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: false },
     bodyLimit: Number.MAX_SAFE_INTEGER,
+    // An upload may take as long as it likes; the headers of a request may not (with no limit for the whole, Node has none for them either).
     requestTimeout: 0,
+    http: { headersTimeout: options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS, connectionsCheckingInterval: Math.min(options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS, 10_000) },
     keepAliveTimeout: 75_000,
     forceCloseConnections: true,
     logger: false,
