@@ -272,6 +272,7 @@ describe('proxy', () => {
     socket.write(Buffer.from([0x16, 0x03, 0x01]))
     socket.resume()
     await closed
+    expect(socket.destroyed).toBe(true)
     await short.front.close()
     short.server.closeAllConnections()
     await new Promise<void>((done) => short.server.close(() => done()))

@@ -54,7 +54,7 @@ const loaded = new Set<string>()
 /** All methods with an HTTP rule of the services in a package: `google.devtools.artifactregistry.v1`. */
 export function readProtos(packageName: string): readonly GoogleMethod[] {
   load(packageName)
-  const namespace = root.lookup(`.${packageName}`)
+  const namespace = at(packageName)
   if (!(namespace instanceof protobuf.Namespace)) throw new Error(`the protocol files have no package ${packageName}`)
   return namespace.nestedArray.filter((each) => each instanceof protobuf.Service).flatMap((service) => service.methodsArray.flatMap((method) => toMethods(service, method)))
 }
@@ -66,18 +66,25 @@ export function findMessage(fullName: string): Shape | undefined {
   const parts = fullName.split('.')
   const end = parts.findIndex((part) => /^[A-Z]/.test(part))
   if (end > 0 && parts[0] === 'google') load(parts.slice(0, end).join('.'))
-  const found = root.lookup(`.${fullName}`)
+  const found = at(fullName)
   return found instanceof protobuf.Type ? toShape(found) : undefined
+}
+
+/** What has this full name. Not by the library's own search, which remembers that a name was not there after its file has come. */
+function at(fullName: string): protobuf.ReflectionObject | undefined {
+  let here: protobuf.ReflectionObject | undefined = root
+  for (const part of fullName.split('.')) here = here instanceof protobuf.Namespace ? (here.nested?.[part] ?? undefined) : undefined
+  return here
 }
 
 function load(packageName: string): void {
   if (loaded.has(packageName)) return
-  loaded.add(packageName)
   const path = packageName.replaceAll('.', '/')
   for (const file of readdirSync(join(folder, path)).filter((name) => name.endsWith('.proto'))) {
     // Some folders hold other packages too.
     if (readFileSync(join(folder, path, file), 'utf8').includes(`package ${packageName};`)) root.loadSync(`${path}/${file}`)
   }
+  loaded.add(packageName)
 }
 
 function toMethods(service: protobuf.Service, method: protobuf.Method): readonly GoogleMethod[] {
