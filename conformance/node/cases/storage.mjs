@@ -24,10 +24,15 @@ await assert.rejects(bucket.file('wrong.txt').save('hello', { resumable: false, 
 assert.equal((await bucket.file('wrong.txt').exists())[0], false)
 
 const generation = Number((await small.getMetadata())[0].generation)
-await bucket.file('folder/ü small.txt', { preconditionOpts: { ifGenerationMatch: generation } }).save('again', { resumable: false, preconditionOpts: { ifGenerationMatch: generation } })
+await bucket
+  .file('folder/ü small.txt', { preconditionOpts: { ifGenerationMatch: generation } })
+  .save('again', { resumable: false, preconditionOpts: { ifGenerationMatch: generation } })
 await assert.rejects(small.save('late', { resumable: false, preconditionOpts: { ifGenerationMatch: generation } }), { code: 412 })
 
-assert.deepEqual((await bucket.getFiles({ prefix: 'folder/' }))[0].map((file) => file.name), ['folder/ü small.txt'])
+assert.deepEqual(
+  (await bucket.getFiles({ prefix: 'folder/' }))[0].map((file) => file.name),
+  ['folder/ü small.txt'],
+)
 await bucket.deleteFiles({ force: true })
 await bucket.delete()
 await assert.rejects(bucket.getMetadata(), { code: 404 })

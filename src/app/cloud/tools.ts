@@ -85,6 +85,8 @@ export async function toolEnvironment(options: ToolEnvironmentOptions): Promise<
     CLOUDSDK_CORE_DISABLE_USAGE_REPORTING: 'true',
     CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK: '1',
     CHECKPOINT_DISABLE: '1',
+    // Node's own fetch and http take the proxy's variables only when they are told to.
+    NODE_USE_ENV_PROXY: '1',
     KILN_CLOUD_URL: options.url,
   }
   for (const name of trustVariables) set[name] = bundle
