@@ -33,6 +33,10 @@ export const errorCodes = {
   E_PERMISSION: 'the caller lacks a permission',
   E_OPERATION: 'a long-running operation ended with an error',
   E_TIMEOUT: 'a condition did not come true before its deadline',
+  // Releases.
+  E_RELEASE_FAILED: 'a release did not pass its gates',
+  E_RELEASE_REFUSED: 'a release cannot be rolled out or brought back as asked',
+  E_FROZEN: 'releases are frozen at this time',
   // The command line.
   E_USAGE: 'the command line is not valid',
   E_CANCELLED: 'the command was cancelled',
