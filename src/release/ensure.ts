@@ -38,8 +38,7 @@ export async function ensureGroup(run: Run, wanted: WantedGroup): Promise<boolea
     )
     return true
   }
-  const isRight =
-    sameJson(there.versions, wanted.versions) && there.size === wanted.size && there.isProactive && there.maxSurge === wanted.maxSurge && there.maxUnavailable === 0
+  const isRight = sameJson(there.versions, wanted.versions) && there.size === wanted.size && there.isProactive && there.maxSurge === wanted.maxSurge && there.maxUnavailable === 0
   if (isRight) return false
   await change(run, () => fleet.updateGroup(wanted.name, wanted))
   return true

@@ -267,7 +267,8 @@ function templateFacts(template: compute_v1.Schema$InstanceTemplate): TemplateFa
 function groupFacts(manager: compute_v1.Schema$InstanceGroupManager): GroupFacts {
   const policy = manager.updatePolicy
   const versions = manager.versions ?? []
-  const isSized = (version: compute_v1.Schema$InstanceGroupManagerVersion): boolean => typeof version.targetSize?.fixed === 'number' || typeof version.targetSize?.percent === 'number'
+  const isSized = (version: compute_v1.Schema$InstanceGroupManagerVersion): boolean =>
+    typeof version.targetSize?.fixed === 'number' || typeof version.targetSize?.percent === 'number'
   return {
     name: manager.name ?? '',
     size: manager.targetSize ?? 0,

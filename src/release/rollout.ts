@@ -56,7 +56,8 @@ async function canary(run: Run, release: Release): Promise<Release> {
   }
   const expected: Expectation = { template: release.template, count, isWhole: false }
   const converged = await gateConverge(run, release, 'canary', expected, sync)
-  return gateBake(run, converged, 'canary-bake', expected, strategy.bakeMs)
+  const proven = await gateBake(run, converged, 'canary-bake', expected, strategy.bakeMs)
+  return record(run, proven, (now) => ({ ...now, state: 'rolling' }))
 }
 
 /** The other group, whole and healthy before it gets a request; then one change moves all new requests. */
