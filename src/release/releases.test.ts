@@ -345,7 +345,7 @@ test('a freeze refuses deploys and lets rollbacks through', async () => {
 
 test('an interrupted release gives way when another is wanted, and the ledger says so', async () => {
   await releases().deploy(request('one'))
-  const kill = killAfter(40)
+  const kill = killAfter(6)
   await failure(releases({ fleet: kill.wrap(world.fleet), store: kill.wrap(store) }).deploy(request('two', { kind: 'blue-green' })))
   world.clock.advance(300_000)
   await releases().deploy(request('three'))

@@ -277,9 +277,14 @@ export function fakeWorld(): FakeWorld {
   }
 }
 
-/** Lets so many calls through; from then on every call fails, the last one after its work was done: as when the process is killed while it waits for the answer. */
-export function killAfter(calls: number): { wrap<T extends object>(part: T): T; isDead(): boolean } {
-  let left = calls
+const writes = new Set(['write', 'remove', 'createTemplate', 'deleteTemplate', 'createGroup', 'updateGroup', 'setBackends', 'deleteImage'])
+
+/**
+ * Lets so many changes through; from then on every call fails, the last change after its work was done: as when the process is killed while it waits for
+ * the answer. A kill between two changes is the same, whatever was read there.
+ */
+export function killAfter(changes: number): { wrap<T extends object>(part: T): T; isDead(): boolean } {
+  let left = changes
   const killed = (): KilnError => new KilnError('E_NETWORK', 'the process was killed')
   return {
     isDead: () => left <= 0,
@@ -291,7 +296,7 @@ export function killAfter(calls: number): { wrap<T extends object>(part: T): T; 
           return async (...args: unknown[]): Promise<unknown> => {
             if (left <= 0) throw killed()
             const result: unknown = await Reflect.apply(value, target, args)
-            left -= 1
+            if (writes.has(String(key))) left -= 1
             if (left <= 0) throw killed()
             return result
           }
