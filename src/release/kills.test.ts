@@ -95,6 +95,11 @@ test.each(strategies)('$kind: killed after each change of a release that fails, 
       .catch((error: unknown) => expect(describeError(error), at).toContain('failed at its gate'))
     one.world.clock.advance(10_000)
     await expectOneLive(one, 'one', at)
+    const failed = (await one.releases().list()).releases.find(({ number }) => number === 2)
+    if (failed !== undefined) expect(failed, at).toMatchObject({ state: 'rolled-back', restore: 'done', replacedBy: 1 })
+    // A release that failed is not tried again.
+    expect(failed?.evidence.filter(({ passed }) => !passed).length ?? 1, at).toBe(1)
+    if (failed !== undefined) expect(failed.capsule?.length, at).toBeGreaterThan(0)
   }
   expect(changes).toBeGreaterThan(12)
 })

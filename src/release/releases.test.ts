@@ -4,7 +4,7 @@ import { acquireLock } from './lock.ts'
 import type { Release, Strategy } from './ledger.schema.ts'
 import { createReleases } from './releases.ts'
 import type { ReleaseParts, Releases } from './releases.ts'
-import { fakeWorld, killAfter, memoryStore, shape, target } from './testing.ts'
+import { fakeWorld, memoryStore, shape, target } from './testing.ts'
 import type { FakeWorld, MemoryStore } from './testing.ts'
 
 let world: FakeWorld
@@ -135,7 +135,25 @@ test.each(strategies)('$kind: a release that turns bad after it passed goes back
   expect(error.message).toMatch(/gate "(bake|converge|canary-bake)"/)
   world.clock.advance(5000)
   await expectWhole('one')
-  expect(await states()).toEqual(['1 live', '2 rolled-back'])
+  const [failed] = (await releases().list()).releases
+  expect(failed).toMatchObject({ number: 2, state: 'rolled-back', restore: 'done' })
+  expect(Date.parse(failed?.failure?.at ?? '') - Date.parse(failed?.createdAt ?? '')).toBeLessThan(90_000)
+  if (strategy.kind === 'blue-green') expect(world.groups.get('srv-green')).toMatchObject({ size: 0, members: [] })
+})
+
+test('the template of the last good release is made again when somebody deleted it', async () => {
+  const { release } = await releases().deploy(request('one'))
+  world.addImage('bad', { health: () => 'UNHEALTHY' })
+  const error = await failure(
+    releases({
+      emit: (event) => {
+        if (event.type === 'note') world.templates.delete(release.template)
+      },
+    }).deploy(request('bad')),
+  )
+  expect(error.message).toContain('back on release 1')
+  expect(world.templates.get(release.template)?.image).toBe('projects/p-one/global/images/one')
+  await expectWhole('one')
 })
 
 test('machines that cannot be made end the wait early, with what the group says', async () => {
@@ -281,7 +299,9 @@ test('a deployer that lost its lock stops before its next change', async () => {
   expect(error.code).toBe('E_LOCKED')
   expect(error.message).toContain('bob took it over')
   expect(world.groups.get('srv')?.versions).toEqual([{ template: expect.stringMatching(/^moshi-r000001-/) }])
-  expect((await releases().list()).lock?.owner).toBe('bob')
+  const view = await releases().list()
+  expect(view.lock?.owner).toBe('bob')
+  expect(view.releases[0]).toMatchObject({ number: 2, state: 'pending', evidence: [] })
 })
 
 test('rollback brings back the release before, again and again; a number any that served', async () => {
@@ -345,10 +365,28 @@ test('a freeze refuses deploys and lets rollbacks through', async () => {
 
 test('an interrupted release gives way when another is wanted, and the ledger says so', async () => {
   await releases().deploy(request('one'))
-  const kill = killAfter(6)
-  await failure(releases({ fleet: kill.wrap(world.fleet), store: kill.wrap(store) }).deploy(request('two', { kind: 'blue-green' })))
-  world.clock.advance(300_000)
-  await releases().deploy(request('three'))
+  const strategy: Strategy = { kind: 'blue-green' }
+  let isSwitched = false
+  const { setBackends } = world.fleet
+  const dying = {
+    ...world.fleet,
+    async setBackends(...args: Parameters<typeof setBackends>) {
+      await setBackends(...args)
+      isSwitched = world.backendsOf.get('web')?.[0]?.capacity === 0
+      if (isSwitched) throw new Error('killed right after the switch')
+    },
+  }
+  await failure(releases({ fleet: dying }).deploy(request('two', strategy)))
+  expect(isSwitched).toBe(true)
+  const next = releases({
+    emit: (event) => {
+      if (event.type === 'state' && event.state === 'pending')
+        expect(world.serving().map(({ template }) => template.slice(0, 13))).toEqual(Array.from({ length: 3 }, () => 'moshi-r000001'))
+    },
+  })
+  world.leastServing()
+  await next.deploy(request('three', strategy))
+  expect(world.leastServing()).toBeGreaterThanOrEqual(3)
   await expectWhole('three')
   expect((await releases().list()).releases[1]).toMatchObject({ number: 2, state: 'failed', restore: 'dropped' })
 })

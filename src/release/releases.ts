@@ -153,7 +153,7 @@ export function createReleases(parts: ReleaseParts): Releases {
       return locked(request.who, `rollback${request.number === undefined ? '' : ` to ${request.number}`}`, async (run) => {
         const { releases } = await ledger.list()
         const current = currentRelease(releases)
-        const old = request.number === undefined ? (interruptedRollback(releases) ?? previousGood(releases)) : releases.find(({ number }) => number === request.number)
+        const old = request.number === undefined ? previousGood(releases) : releases.find(({ number }) => number === request.number)
         if (old === undefined) {
           return refuse(releases, request.number === undefined ? 'there is no release before the current one that served well' : `there is no release ${request.number}`)
         }
@@ -191,11 +191,4 @@ export function createReleases(parts: ReleaseParts): Releases {
 
 function pinned(image: ImageFacts): PinnedImage {
   return { name: image.name, selfLink: image.selfLink, id: image.id, ...(image.digest === undefined ? {} : { digest: image.digest }) }
-}
-
-/** What a rollback that died was bringing back: the same command goes on with it. */
-function interruptedRollback(releases: readonly Release[]): Release | undefined {
-  const newest = releases[0]
-  if (newest?.rollbackOf === undefined || !['pending', 'rolling', 'baking'].includes(newest.state)) return undefined
-  return releases.find(({ number }) => number === newest.rollbackOf)
 }

@@ -36,7 +36,7 @@ export function planRetention(facts: RetentionFacts): RetentionPlan {
   if (torn.length > 0) return { templates: [], images: [], capsules: [], blocked: `${torn.map(({ object }) => object).join(', ')} cannot be read, and may name what is needed` }
   const kept = keptReleases(facts)
   const templates = new Set([
-    ...kept.flatMap((release) => [release.template, ...(release.before === undefined ? [] : [release.before.template])]),
+    ...kept.flatMap((release) => [release.template, ...(isUnfinished(release) && release.before !== undefined ? [release.before.template] : [])]),
     ...facts.groups.flatMap((group) => group.versions.map(({ template }) => template)),
     ...facts.machines.flatMap(({ template }) => template ?? []),
   ])
@@ -60,15 +60,18 @@ export function planRetention(facts: RetentionFacts): RetentionPlan {
 }
 
 function keptReleases(facts: RetentionFacts): readonly Release[] {
-  const unfinished = facts.releases.filter(
-    ({ state, restore }) => ['pending', 'rolling', 'baking'].includes(state) || (state === 'failed' && (restore === undefined || restore === 'pending')),
-  )
+  const unfinished = facts.releases.filter(isUnfinished)
   const served = newest(facts.releases.filter(({ liveAt, state }) => liveAt !== undefined && state !== 'rolled-back')).slice(0, Math.max(2, facts.keep))
   const named = [currentRelease(facts.releases), previousGood(facts.releases)].filter((release) => release !== undefined)
   const wanted = new Set([...unfinished, ...served, ...named])
   // What a rollback brought back is of the release that it was first.
   const origins = facts.releases.filter(({ number }) => [...wanted].some((release) => release.rollbackOf === number))
   return [...wanted, ...origins]
+}
+
+/** It may still go back to what was before it. */
+function isUnfinished({ state, restore }: Release): boolean {
+  return ['pending', 'rolling', 'baking'].includes(state) || (state === 'failed' && (restore === undefined || restore === 'pending'))
 }
 
 function newest(releases: readonly Release[]): readonly Release[] {

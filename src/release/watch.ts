@@ -90,7 +90,9 @@ export async function bake(run: Run, wait: Bake): Promise<GroupView> {
     if (bad === 0 && isLast) return view
     // The first look at the versions is repeated until it was good.
     if (bad === 0) isFirst = false
-    await clock.sleep(Math.min(timing.pollMs, Math.max(1, startMs + wait.bakeMs - clock.now())), run.signal)
+    // A bad look is followed by a whole pause, so that two of them are not the same moment.
+    const leftMs = startMs + wait.bakeMs - clock.now()
+    await clock.sleep(bad === 0 ? Math.min(timing.pollMs, Math.max(1, leftMs)) : timing.pollMs, run.signal)
   }
 }
 
