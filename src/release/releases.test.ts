@@ -156,6 +156,20 @@ test('the template of the last good release is made again when somebody deleted 
   await expectWhole('one')
 })
 
+test('a machine that crashed in the bake and was made anew under its name is a failure, however quickly it came back', async () => {
+  await releases().deploy(request('one'))
+  let isCrashed = false
+  world.clock.onTick(() => {
+    const members = world.groups.get('srv')?.members ?? []
+    if (isCrashed || store.objects.get('releases/000002.json')?.text.includes('"baking"') !== true) return
+    isCrashed = true
+    for (const member of members.slice(0, 1)) Object.assign(member, { id: '9999' })
+  })
+  const error = await failure(releases().deploy(request('two')))
+  expect(error.message).toMatch(/gate "bake": srv-\d+ was made anew; the group srv is back on release 1/)
+  await expectWhole('one')
+})
+
 test('machines that cannot be made end the wait early, with what the group says', async () => {
   await releases().deploy(request('one'))
   world.addImage('refused', { refused: 'Quota CPUS exceeded' })
