@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import type { KilnError } from '../base/errors.ts'
+import { ApiError } from '../client/errors.ts'
 import { acquireLock } from './lock.ts'
 import type { Release, Strategy } from './ledger.schema.ts'
 import { createReleases } from './releases.ts'
@@ -265,6 +266,25 @@ test('a group that was deleted is made again, whether nobody or a deploy was the
     },
   }).deploy(request('two'))
   expect(isDeleted).toBe(true)
+  await expectWhole('two')
+})
+
+test('a group that vanishes between the look and the change after it is made again', async () => {
+  await releases().deploy(request('one'))
+  const { updateGroup } = world.fleet
+  let refusals = 0
+  const fleet = {
+    ...world.fleet,
+    async updateGroup(...args: Parameters<typeof updateGroup>) {
+      refusals += 1
+      if (refusals === 1) throw new ApiError('E_API', 'the group is being deleted', { status: 400, reasons: ['resourceNotReady'] })
+      if (refusals > 2) return updateGroup(...args)
+      world.groups.delete('srv')
+      throw new ApiError('E_API', 'the group was not found', { status: 404 })
+    },
+  }
+  await releases({ fleet }).deploy(request('two'))
+  expect(refusals).toBe(2)
   await expectWhole('two')
 })
 

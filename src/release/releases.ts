@@ -97,7 +97,8 @@ export function createReleases(parts: ReleaseParts): Releases {
       await lock.release().catch(() => {})
       throw error
     }
-    await lock.release()
+    // The release is live; a lock that could not be freed frees itself.
+    await lock.release().catch(() => {})
     return result
   }
 

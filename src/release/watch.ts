@@ -1,6 +1,7 @@
 /** Looking at a group until it has really converged, and after that for as long as the bake takes. */
 import { describeError } from '../base/errors.ts'
 import { formatDuration } from '../base/units.ts'
+import { ApiError } from '../client/errors.ts'
 import { convergeProblems, goodMembers, hopeless, membersOn, tooManyFailed } from './gates.ts'
 import type { Expectation, GroupView } from './gates.ts'
 import type { GateName, Release } from './ledger.schema.ts'
@@ -42,7 +43,7 @@ export async function untilConverged(run: Run, wait: Wait): Promise<GroupView> {
   for (;;) {
     run.signal?.throwIfAborted()
     await run.lock.keep()
-    if (await wait.sync()) corrections += 1
+    if (await synced(wait)) corrections += 1
     if (corrections > mostCorrections) throw new GateFailure(wait.gate, `something else changes the group ${wait.group} again and again`)
     const view = await lookAt(run, wait.group)
     const problems = convergeProblems(view, wait.expected)
@@ -59,6 +60,16 @@ export async function untilConverged(run: Run, wait: Wait): Promise<GroupView> {
     }
     if (clock.now() - sinceMs >= timing.stallMs) throw new GateFailure(wait.gate, `nothing got better for ${formatDuration(timing.stallMs)}; ${seen}`)
     await clock.sleep(timing.pollMs, run.signal)
+  }
+}
+
+/** What vanished, or is just being deleted, between a look and the change after it is there or gone at the next look; `stallMs` bounds how often. */
+async function synced(wait: Wait): Promise<boolean> {
+  try {
+    return await wait.sync()
+  } catch (error) {
+    if (error instanceof ApiError && (error.status === 404 || error.reasons.includes('resourceNotReady'))) return false
+    throw error
   }
 }
 
