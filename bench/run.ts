@@ -9,18 +9,39 @@ import { describeError, isKilnError } from '../src/base/errors.ts'
 import type { Accelerator } from '../src/vm/accelerator.ts'
 import { benchBake } from './bake/bake.ts'
 import { bakeReport } from './bake/report.ts'
+import { benchCloud } from './cloud/cloud.ts'
+import { cloudReport } from './cloud/report.ts'
 
-const usage = `usage: node bench/run.ts [options]
+const benchmarks = ['bake', 'cloud'] as const
+type Benchmark = (typeof benchmarks)[number]
+
+const usage = `usage: node bench/run.ts [bake] [cloud] [options]     (default: both)
   --json             the results as one JSON object on the last line of stdout
+  --save             append each result to bench/results/BENCHMARK.jsonl
+bake:
   --runs N           server-image bakes of Kiln (default 3)
   --packer-runs N    builds of Packer (default 1)
   --accelerator A    tcg (default) or kvm, for both sides
   --home DIR         a data folder to use and keep; default: a temporary one
-  --save             append the result to bench/results/bake.jsonl
+cloud:
+  --rounds N         measurements of each side for each kind of request (default 2)
+  --seconds N        length of one measurement (default 3)
+  --connections N    kept open, each with one request at a time (default 16)
+  --objects N        in Kiln's bucket of many (default 1000000)
 `
 
-function options(): { json: boolean; save: boolean; help: boolean; runs: number; packerRuns: number; accelerator: Accelerator; home: string | undefined } {
-  const { values } = parseArgs({
+interface Options {
+  readonly chosen: readonly Benchmark[]
+  readonly json: boolean
+  readonly save: boolean
+  readonly help: boolean
+  readonly bake: { readonly runs: number; readonly packerRuns: number; readonly accelerator: Accelerator; readonly home?: string }
+  readonly cloud: { readonly rounds: number; readonly seconds: number; readonly connections: number; readonly objects: number }
+}
+
+function options(): Options {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
       json: { type: 'boolean', default: false },
       save: { type: 'boolean', default: false },
@@ -29,40 +50,67 @@ function options(): { json: boolean; save: boolean; help: boolean; runs: number;
       'packer-runs': { type: 'string', default: '1' },
       accelerator: { type: 'string', default: 'tcg' },
       home: { type: 'string' },
+      rounds: { type: 'string', default: '2' },
+      seconds: { type: 'string', default: '3' },
+      connections: { type: 'string', default: '16' },
+      objects: { type: 'string', default: '1000000' },
     },
   })
+  const unknown = positionals.find((name) => !benchmarks.some((each) => each === name))
+  if (unknown !== undefined) throw new TypeError(`there is no benchmark ${unknown}: ${benchmarks.join(', ')}`)
   const { accelerator } = values
   if (accelerator !== 'tcg' && accelerator !== 'kvm') throw new TypeError(`--accelerator is tcg or kvm, and not ${accelerator}`)
   return {
+    chosen: positionals.length === 0 ? benchmarks : benchmarks.filter((name) => positionals.includes(name)),
     json: values.json,
     save: values.save,
     help: values.help,
-    runs: count('--runs', values.runs),
-    packerRuns: count('--packer-runs', values['packer-runs']),
-    accelerator,
-    home: values.home === undefined ? undefined : resolve(values.home),
+    bake: {
+      runs: count('--runs', values.runs),
+      packerRuns: count('--packer-runs', values['packer-runs']),
+      accelerator,
+      ...(values.home === undefined ? {} : { home: resolve(values.home) }),
+    },
+    cloud: {
+      rounds: count('--rounds', values.rounds),
+      seconds: count('--seconds', values.seconds),
+      connections: count('--connections', values.connections),
+      objects: count('--objects', values.objects, 1000, 10_000_000),
+    },
   }
 }
 
-function count(name: string, text: string): number {
+function count(name: string, text: string, least = 1, most = 100): number {
   const value = Number(text)
-  if (!Number.isInteger(value) || value < 1 || value > 100) throw new TypeError(`${name} is a whole number from 1 to 100, and not ${text}`)
+  if (!Number.isInteger(value) || value < least || value > most) throw new TypeError(`${name} is a whole number from ${least} to ${most}, and not ${text}`)
   return value
 }
 
 async function main(signal: AbortSignal): Promise<void> {
-  const { json, save, help, home, ...counts } = options()
+  const { chosen, json, save, help, bake, cloud } = options()
   if (help) {
     process.stdout.write(usage)
     return
   }
   const progress = { note: (text: string): void => void process.stderr.write(`${text}\n`) }
-  const bake = await benchBake({ ...counts, noChangeRuns: 5, ...(home === undefined ? {} : { home }), progress, signal })
-  process.stdout.write(json ? `${JSON.stringify({ bake })}\n` : `\n${bakeReport(bake)}`)
-  if (!save) return
-  const folder = join(import.meta.dirname, 'results')
-  await mkdir(folder, { recursive: true })
-  await appendFile(join(folder, 'bake.jsonl'), `${JSON.stringify(bake)}\n`)
+  const results: Partial<Record<Benchmark, object>> = {}
+  const finish = async (name: Benchmark, result: object, report: string): Promise<void> => {
+    results[name] = result
+    if (!json) process.stdout.write(`\n${report}`)
+    if (!save) return
+    const folder = join(import.meta.dirname, 'results')
+    await mkdir(folder, { recursive: true })
+    await appendFile(join(folder, `${name}.jsonl`), `${JSON.stringify(result)}\n`)
+  }
+  if (chosen.includes('bake')) {
+    const result = await benchBake({ ...bake, noChangeRuns: 5, progress, signal })
+    await finish('bake', result, bakeReport(result))
+  }
+  if (chosen.includes('cloud')) {
+    const result = await benchCloud({ ...cloud, progress, signal })
+    await finish('cloud', result, cloudReport(result))
+  }
+  if (json) process.stdout.write(`${JSON.stringify(results)}\n`)
 }
 
 const stop = new AbortController()

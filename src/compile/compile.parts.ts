@@ -60,3 +60,16 @@ const contentTypes: Readonly<Record<string, string>> = {
 function contentType(object: string): string {
   return contentTypes[extname(object).toLowerCase()] ?? 'application/octet-stream'
 }
+
+/** What a server needs from its first second on: the objects that it reads, its account, and that account's roles. */
+export function neededByServer(compilation: Compilation, account: string | undefined): readonly Address[] {
+  return [...compileAccess(compilation), ...compileStorage(compilation)].filter((one) => isNeededByAccount(one, account)).map((one) => one.address)
+}
+
+function isNeededByAccount(one: DesiredResource, account: string | undefined): boolean {
+  if (one.kind === 'bucket-object') return true
+  if (account === undefined) return false
+  if (one.address === `service-account/${account}`) return true
+  const member = one.props['member']
+  return typeof member === 'string' && member.startsWith(`serviceAccount:${account}@`)
+}

@@ -9,7 +9,7 @@ import { managedByLabel, stackLabel } from '../resources/resource.ts'
 import { packageAddress, repositoryAddress, resource, serviceAddress } from './compilation.ts'
 import type { Compilation } from './compilation.ts'
 import { compileImages, imageAddress } from './compile.images.ts'
-import { compileAccess, compileStorage } from './compile.parts.ts'
+import { compileAccess, compileStorage, neededByServer } from './compile.parts.ts'
 import type { StackFacts } from './facts.ts'
 import { imageTag, labelValue, sshRule, sshTag } from './names.ts'
 
@@ -92,15 +92,6 @@ function compileDev(compilation: Compilation): readonly DesiredResource[] {
     metadata: dev.metadata,
     ...(account === undefined ? {} : { serviceAccount: `${account}@${projectId}.iam.gserviceaccount.com` }),
   }
-  // the server reads its objects and uses its roles from its first second on
-  const needed = [...compileAccess(compilation), ...compileStorage(compilation)].filter((one) => isNeededByAccount(one, account)).map((one) => one.address)
+  const needed = neededByServer(compilation, account)
   return [...rules, resource('instance', dev.name, props, [compute, ...rules.map((rule) => rule.address), ...needed])]
-}
-
-function isNeededByAccount(one: DesiredResource, account: string | undefined): boolean {
-  if (one.kind === 'bucket-object') return true
-  if (account === undefined) return false
-  if (one.address === `service-account/${account}`) return true
-  const member = one.props['member']
-  return typeof member === 'string' && member.startsWith(`serviceAccount:${account}@`)
 }

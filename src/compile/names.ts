@@ -23,3 +23,11 @@ export function labelValue(text: string): string {
     .replaceAll(/[^a-z0-9_-]/g, '-')
     .slice(0, 63)
 }
+
+/**
+ * The name of what serves a stack: its group, load balancer, address, and the network tag of its VMs. At most 50 characters, so that others can end in something.
+ * It never meets an image's tag, which begins with `kiln-`: a development VM's port is open to everybody, a server's only to the load balancer.
+ */
+export function servingName(stack: string): string {
+  return `serve-${stack.replaceAll('_', '-')}`.slice(0, 50).replace(/-+$/, '')
+}

@@ -5,6 +5,8 @@ import { artifactRepositoryIamMemberKind } from './artifact-repository-iam-membe
 import { artifactRepositoryIamMemberTerraform } from './artifact-repository-iam-member/terraform.ts'
 import { artifactRepositoryKind } from './artifact-repository/provider.ts'
 import { artifactRepositoryTerraform } from './artifact-repository/terraform.ts'
+import { backendServiceKind } from './backend-service/provider.ts'
+import { backendServiceTerraform } from './backend-service/terraform.ts'
 import { billingKind } from './billing/provider.ts'
 import { billingTerraform } from './billing/terraform.ts'
 import { bucketObjectKind } from './bucket-object/provider.ts'
@@ -13,6 +15,16 @@ import { bucketKind } from './bucket/provider.ts'
 import { bucketTerraform } from './bucket/terraform.ts'
 import { firewallKind } from './firewall/provider.ts'
 import { firewallTerraform } from './firewall/terraform.ts'
+import { forwardingRuleKind } from './forwarding-rule/provider.ts'
+import { forwardingRuleTerraform } from './forwarding-rule/terraform.ts'
+import { globalAddressKind } from './global-address/provider.ts'
+import { globalAddressTerraform } from './global-address/terraform.ts'
+import { healthCheckKind } from './health-check/provider.ts'
+import { healthCheckTerraform } from './health-check/terraform.ts'
+import { instanceGroupKind } from './instance-group/provider.ts'
+import { instanceGroupTerraform } from './instance-group/terraform.ts'
+import { instanceTemplateKind } from './instance-template/provider.ts'
+import { instanceTemplateTerraform } from './instance-template/terraform.ts'
 import { instanceKind } from './instance/provider.ts'
 import { instanceTerraform } from './instance/terraform.ts'
 import { projectIamMemberKind } from './project-iam-member/provider.ts'
@@ -25,6 +37,10 @@ import { serviceAccountKind } from './service-account/provider.ts'
 import { serviceAccountTerraform } from './service-account/terraform.ts'
 import { serviceKind } from './service/provider.ts'
 import { serviceTerraform } from './service/terraform.ts'
+import { targetHttpProxyKind } from './target-http-proxy/provider.ts'
+import { targetHttpProxyTerraform } from './target-http-proxy/terraform.ts'
+import { urlMapKind } from './url-map/provider.ts'
+import { urlMapTerraform } from './url-map/terraform.ts'
 import type { NoTerraformEquivalent, TerraformBlock, TerraformMapping } from './terraform.ts'
 
 export interface KindEntry {
@@ -46,6 +62,14 @@ const entries: readonly KindEntry[] = [
   entry(firewallKind, firewallTerraform),
   entry(instanceKind, instanceTerraform),
   entry(secretKind, secretTerraform),
+  entry(globalAddressKind, globalAddressTerraform),
+  entry(healthCheckKind, healthCheckTerraform),
+  entry(backendServiceKind, backendServiceTerraform),
+  entry(urlMapKind, urlMapTerraform),
+  entry(targetHttpProxyKind, targetHttpProxyTerraform),
+  entry(forwardingRuleKind, forwardingRuleTerraform),
+  entry(instanceTemplateKind, instanceTemplateTerraform),
+  entry(instanceGroupKind, instanceGroupTerraform),
 ]
 
 /** All kinds of this folder, by name. The kinds that bake and publish are in `src/app/kinds`. */

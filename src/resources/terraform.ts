@@ -2,6 +2,8 @@
  * How a kind appears in Terraform (google provider). Mappings are pure: `synth` puts interpolations such as
  * `${google_service_account.reader.email}` in place of refs before it calls them, and writes what comes back as Terraform JSON.
  */
+import { resourcePath } from './resource.ts'
+
 export interface TerraformBlock {
   /** `google_storage_bucket` */
   readonly type: string
@@ -16,6 +18,11 @@ export interface NoTerraformEquivalent {
 
 /** `name` is the block's name, already in Terraform's alphabet (see `terraformName`). */
 export type TerraformMapping<Props> = (name: string, props: Props) => TerraformBlock | NoTerraformEquivalent
+
+/** A link in Terraform: an interpolation stays as it is, a URL becomes its path. */
+export function terraformLink(link: string): string {
+  return link.startsWith('${') ? link : resourcePath(link)
+}
 
 /** An address or other text as a Terraform name: letters, digits, `_` and `-`, not beginning with a digit. */
 export function terraformName(text: string): string {

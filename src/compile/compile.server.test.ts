@@ -1,0 +1,113 @@
+/** The config's `server` section as a group behind a load balancer. */
+import { expect, test } from 'vitest'
+import { Stack } from '../config/schema.ts'
+import type { StackInput } from '../config/schema.ts'
+import { resourceKinds } from '../resources/kinds.ts'
+import { managedByLabel, stackLabel } from '../resources/resource.ts'
+import { compileServer } from './compile.server.ts'
+import { servingName } from './names.ts'
+
+const example: StackInput = {
+  project: { id: 'moshi-3' },
+  location: { region: 'us-central1', zone: 'us-central1-c' },
+  images: {
+    python3: { debian: 'bookworm' },
+    'moshi-srv': { from: 'python3', python: ['moshi-server'], entrypoint: '/opt/run.sh', health: { path: '/ready', port: 8081, timeoutSeconds: 120 } },
+  },
+  serviceAccounts: { 'moshi-srv-sa': { roles: ['roles/datastore.user'] }, 'other-sa': {} },
+  server: { image: 'moshi-srv', machineType: 'e2-micro', size: 2, strategy: 'rolling', domains: ['dev.chatmoshi.com'], serviceAccount: 'moshi-srv-sa' },
+}
+
+function compiled(change: Partial<StackInput> = {}, stack = 'moshi') {
+  const labels = { [managedByLabel]: 'kiln', [stackLabel]: stack }
+  return compileServer({ config: Stack.parse({ ...example, ...change }), facts: { stackDir: '/stack', files: {} }, projectId: 'moshi-3', labels, description: 'Kiln' })
+}
+
+function propsOf(address: string, resources = compiled()) {
+  return resources.find((one) => one.address === address)?.props
+}
+
+test('everything that a server behind a load balancer needs, in the order in which it is made', () => {
+  expect(compiled().map((one) => one.address)).toEqual([
+    'firewall/allow-serve-moshi',
+    'health-check/serve-moshi',
+    'health-check/serve-moshi-healing',
+    'instance-template/serve-moshi',
+    'instance-group/serve-moshi',
+    'backend-service/serve-moshi',
+    'url-map/serve-moshi',
+    'target-http-proxy/serve-moshi',
+    'global-address/serve-moshi',
+    'forwarding-rule/serve-moshi',
+  ])
+})
+
+test('no section, no resources', () => {
+  const { server: _server, ...rest } = example
+  expect(compileServer({ config: Stack.parse(rest), facts: { stackDir: '/stack', files: {} }, projectId: 'moshi-3', labels: {}, description: '' })).toEqual([])
+})
+
+test('path and port are those of the image', () => {
+  for (const name of ['serve-moshi', 'serve-moshi-healing']) expect(propsOf(`health-check/${name}`)).toMatchObject({ requestPath: '/ready', port: 8081 })
+  expect(propsOf('instance-group/serve-moshi')).toMatchObject({ namedPorts: { http: 8081 }, autoHealing: { initialDelaySeconds: 120 } })
+  expect(propsOf('backend-service/serve-moshi')).toMatchObject({ portName: 'http', drainingSeconds: 30 })
+})
+
+test('only the load balancer reaches the port of its VMs', () => {
+  expect(propsOf('firewall/allow-serve-moshi')).toMatchObject({ ports: ['8081'], sourceRanges: ['130.211.0.0/22', '35.191.0.0/16'], targetTags: ['serve-moshi'] })
+  expect(propsOf('instance-template/serve-moshi')).toMatchObject({ tags: ['serve-moshi'] })
+})
+
+test('the group begins with the image, the account and the size of the config, after what the server needs', () => {
+  expect(propsOf('instance-template/serve-moshi')).toMatchObject({
+    seed: true,
+    machineType: 'e2-micro',
+    image: { $ref: 'image/moshi-srv', attribute: 'selfLink' },
+    serviceAccount: 'moshi-srv-sa@moshi-3.iam.gserviceaccount.com',
+  })
+  const group = compiled().find((one) => one.kind === 'instance-group')
+  expect(group?.props).toMatchObject({
+    zone: 'us-central1-c',
+    targetSize: 2,
+    template: { $ref: 'instance-template/serve-moshi' },
+    updatePolicy: { maxSurge: 1, maxUnavailable: 0 },
+  })
+  expect(group?.dependsOn).toEqual([
+    'service/compute.googleapis.com',
+    'firewall/allow-serve-moshi',
+    'service-account/moshi-srv-sa',
+    'project-iam-member/moshi-srv-sa/roles/datastore.user',
+  ])
+  expect(propsOf('instance-template/serve-moshi', compiled({ server: { image: 'moshi-srv' } }))).not.toHaveProperty('serviceAccount')
+})
+
+test('hosts come from the domains; without any, every host leads to the server', () => {
+  const service = { $ref: 'backend-service/serve-moshi', attribute: 'selfLink' }
+  expect(propsOf('url-map/serve-moshi')).toMatchObject({ defaultService: service, hostRules: [{ hosts: ['dev.chatmoshi.com'], service }] })
+  expect(propsOf('url-map/serve-moshi', compiled({ server: { image: 'moshi-srv' } }))).toMatchObject({ defaultService: service, hostRules: [] })
+})
+
+test('every resource is of a kind that takes its props, and refers to what comes before it', () => {
+  const seen = new Set<string>(['service/compute.googleapis.com', 'service-account/moshi-srv-sa', 'project-iam-member/moshi-srv-sa/roles/datastore.user', 'image/moshi-srv'])
+  const resolved = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(resolved)
+    if (typeof value !== 'object' || value === null) return value
+    if ('$ref' in value) {
+      expect([...seen]).toContain(value.$ref)
+      return `projects/moshi-3/${String(value.$ref)}`
+    }
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, resolved(member)]))
+  }
+  for (const one of compiled()) {
+    for (const before of one.dependsOn) expect([...seen]).toContain(before)
+    expect(resourceKinds.get(one.kind)?.terraform(one.kind, resolved(one.props))).toHaveProperty('type')
+    seen.add(one.address)
+  }
+})
+
+test('names from the stack are names of Compute Engine', () => {
+  for (const stack of ['moshi', '3d_chat', 'x'.repeat(63), `${'x'.repeat(43)}-y`, '-']) {
+    for (const one of compiled({}, stack)) expect(one.props['name']).toMatch(/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/)
+    expect(servingName(stack).length).toBeLessThanOrEqual(50)
+  }
+})
