@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# google-auth-library: the owner, a key file, a JWT that a key signs for itself, an account by impersonation, an ID token for an audience; a deleted key is refused; signed URLs are not there, and say so
+# google-auth-library: the owner, a key file, a JWT that a key signs for itself, an account by impersonation, an ID token for an audience; a deleted key is refused; signed URLs open nothing
 . "$LIB"
 . "$CLIENT/start.sh"
 project iam.googleapis.com iamcredentials.googleapis.com storage.googleapis.com
