@@ -4,6 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { KilnError } from '../../base/errors.ts'
 import { sha256Hex } from '../../base/ids.ts'
 import { exists, readTextIfExists, writeFileDurable } from '../../host/files.ts'
@@ -85,8 +86,9 @@ export async function toolEnvironment(options: ToolEnvironmentOptions): Promise<
     CLOUDSDK_CORE_DISABLE_USAGE_REPORTING: 'true',
     CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK: '1',
     CHECKPOINT_DISABLE: '1',
-    // Node's own fetch and http take the proxy's variables only when they are told to.
+    // Node's own fetch and http take the proxy's variables only when they are told to (22.21, 24.5); agents of a program's own never do.
     NODE_USE_ENV_PROXY: '1',
+    NODE_OPTIONS: nodeOptions(env['NODE_OPTIONS']),
     KILN_CLOUD_URL: options.url,
   }
   for (const name of trustVariables) set[name] = bundle
@@ -94,6 +96,14 @@ export async function toolEnvironment(options: ToolEnvironmentOptions): Promise<
   if (project !== undefined) for (const name of projectVariables) set[name] = project
   const unset = [...Object.keys(env).filter((name) => misleading.test(name)), ...(project === undefined ? projectVariables : [])].filter((name) => !(name in set))
   return { set, unset, ...(project === undefined ? {} : { project }) }
+}
+
+/** The caller's options for Node, and ours once: within `kiln cloud shell` it is there already. */
+function nodeOptions(given: string | undefined): string {
+  const preload = fileURLToPath(new URL('node-proxy.cjs', import.meta.url))
+  const option = `--require "${preload.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
+  if (given === undefined || given.trim() === '') return option
+  return given.includes(option) ? given : `${given} ${option}`
 }
 
 /** `env` with a tool environment applied. */

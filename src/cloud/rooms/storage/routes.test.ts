@@ -108,6 +108,26 @@ test('a resumable upload goes on after a restart of the daemon, and its URL need
   expect((await put(0, 0)).json.generation).toBe(done.json.generation)
 })
 
+test("a body of a size that nobody knows, as Google's Node library sends it, is an object when it ends; with a size it is one when it has that size", async () => {
+  await api('POST', '/storage/v1/b?project=p-one', { body: { name: 'endless' } })
+  const bytes = randomBytes(300_000)
+  const begin = async (name: string): Promise<(range: string, body: Buffer) => Promise<CallResult>> => {
+    const started = await api('POST', `/upload/storage/v1/b/endless/o?uploadType=resumable&name=${name}`, { body: {} })
+    const url = new URL(started.headers.get('location') ?? '')
+    return (range, body) => cloud.call('PUT', `${url.pathname.slice(1)}${url.search}`, { token: null, body, headers: { 'content-range': range } })
+  }
+  const one = await begin('one')
+  expect((await one('bytes 0-*/*', bytes)).json).toMatchObject({ name: 'one', size: '300000' })
+  const two = await begin('two')
+  expect((await two('bytes 0-262143/*', bytes.subarray(0, 262_144))).status).toBe(308)
+  expect((await two('bytes 262145-*/*', bytes.subarray(262_145))).status, 'a hole').toBe(503)
+  expect((await two('bytes 262144-*/*', bytes.subarray(262_144))).json).toMatchObject({ size: '300000', md5Hash: createHash('md5').update(bytes).digest('base64') })
+  const three = await begin('three')
+  const part = await three('bytes 0-*/300000', bytes.subarray(0, 1000))
+  expect([part.status, part.headers.get('range')]).toEqual([308, 'bytes=0-999'])
+  expect((await three('bytes 1000-*/300000', bytes.subarray(1000))).json).toMatchObject({ size: '300000' })
+})
+
 test('a list groups by delimiter and goes on where the page ended', async () => {
   await api('POST', '/storage/v1/b?project=p-one', { body: { name: 'lists' } })
   for (const name of ['a', 'b/1', 'b/2', 'b/c/3', 'd', 'é/x', 'z'])

@@ -100,7 +100,8 @@ export function createUploadService(kernel: Kernel, store: UploadStore, objects:
   /** Takes the bytes of one request, as far as they come. */
   async function receive(upload: Upload, file: PartFile, range: UploadRange | undefined, totalBytes: number | undefined, content: Readable): Promise<void> {
     const start = range?.bytes?.start ?? 0
-    const expected = range?.bytes === undefined ? undefined : range.bytes.end - range.bytes.start + 1
+    const end = range?.bytes?.end
+    const expected = end === undefined ? undefined : end - start + 1
     const limit = totalBytes ?? MAX_OBJECT_BYTES
     // Bytes that are here already, after a repetition, are read over.
     let position = start
@@ -158,7 +159,8 @@ export function createUploadService(kernel: Kernel, store: UploadStore, objects:
       )
     }
     await receive(upload, file, range, totalBytes, content)
-    const isWhole = totalBytes === undefined ? range === undefined : file.sizeBytes() === totalBytes
+    // A size that nobody knows is what has come when a body without an end ends.
+    const isWhole = totalBytes === undefined ? range?.bytes?.end === undefined : file.sizeBytes() === totalBytes
     if (isWhole) return finish(upload, file, hashes)
     if (range === undefined) throw invalidArgument(`The request has ${file.sizeBytes()} bytes; the upload was started with ${totalBytes}.`, { reason: 'badRequest' })
     return { receivedBytes: file.sizeBytes() }

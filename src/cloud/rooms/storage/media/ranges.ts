@@ -33,8 +33,8 @@ function unsatisfiable(sizeBytes: number): ApiError {
 
 /** What a PUT to an upload session carries. */
 export interface UploadRange {
-  /** Undefined: no bytes, a question about the state (`bytes *\/N`). */
-  readonly bytes: ByteRange | undefined
+  /** Undefined: no bytes, a question about the state (`bytes *\/N`). An undefined end (`bytes N-*`): up to the end of the body. */
+  readonly bytes: { readonly start: number; readonly end: number | undefined } | undefined
   /** Undefined while the sender does not know it (`/*`). */
   readonly totalBytes: number | undefined
 }
@@ -42,12 +42,13 @@ export interface UploadRange {
 /** Content-Range of an upload; undefined without the header: the body is everything. @throws ApiError 400 */
 export function parseUploadRange(header: string | undefined): UploadRange | undefined {
   if (header === undefined) return undefined
-  const match = /^\s*bytes\s+(?:(\d{1,16})-(\d{1,16})|(\*))\s*\/\s*(\d{1,16}|\*)\s*$/.exec(header)
-  if (match === null) throw invalidArgument(`Failed to parse Content-Range header: ${header.slice(0, 100)}`, { reason: 'badRequest' })
-  const totalBytes = match[4] === '*' ? undefined : Number(match[4])
-  if (match[3] === '*') return { bytes: undefined, totalBytes }
-  const bytes = { start: Number(match[1]), end: Number(match[2]) }
-  if (bytes.end < bytes.start || (totalBytes !== undefined && bytes.end >= totalBytes))
-    throw invalidArgument(`Failed to parse Content-Range header: ${header.slice(0, 100)}`, { reason: 'badRequest' })
-  return { bytes, totalBytes }
+  const match = /^\s*bytes\s+(?:(\d{1,16})-(\d{1,16}|\*)|(\*))\s*\/\s*(\d{1,16}|\*)\s*$/.exec(header)
+  const totalBytes = match?.[4] === '*' ? undefined : Number(match?.[4])
+  const start = Number(match?.[1])
+  const end = match?.[2] === '*' ? undefined : Number(match?.[2])
+  const isQuestion = match?.[3] === '*'
+  // A body without an end may be empty: what was sent before was everything.
+  const isPossible = isQuestion || ((end === undefined || end >= start) && (totalBytes === undefined || (end ?? start - 1) < totalBytes))
+  if (match === null || !isPossible) throw invalidArgument(`Failed to parse Content-Range header: ${header.slice(0, 100)}`, { reason: 'badRequest' })
+  return { bytes: isQuestion ? undefined : { start, end }, totalBytes }
 }
