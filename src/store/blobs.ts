@@ -8,9 +8,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { ReadStream } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { crc32c } from '@node-rs/crc32'
+import { KIB } from '../base/units.ts'
 import { exists, explainDiskError, syncFolder } from '../host/files.ts'
 import type { Database, Migrations } from './database.ts'
 
@@ -65,6 +67,9 @@ export interface BlobStore {
   collect(includeTemporary?: boolean): Promise<void>
 }
 
+/** What one write takes at least, and one read of a large blob: fewer turns of the thread pool. */
+const CHUNK_BYTES = 256 * KIB
+
 /** Opens the blob folder; `database` holds the references. */
 export function openBlobStore(root: string, database: Database): BlobStore {
   database.migrate(blobMigrations)
@@ -73,6 +78,8 @@ export function openBlobStore(root: string, database: Database): BlobStore {
   const dropped = new Set<string>()
   /** Removals under way: a writer of the same bytes waits for them, so that its file is not the one that goes. */
   const removals = new Map<string, Promise<void>>()
+  /** Folders of blobs whose own entries are known to be on the disk. */
+  const durableFolders = new Set<string>()
 
   function path(sha256: string): string {
     return join(root, sha256.slice(0, 2), sha256)
@@ -92,6 +99,25 @@ export function openBlobStore(root: string, database: Database): BlobStore {
     return pins.has(sha256) || database.get('SELECT 1 FROM blob_refs WHERE sha256 = ? LIMIT 1', sha256) !== undefined
   }
 
+  /** Gives a flushed file its name, durable when it resolves, and pins it. */
+  async function put(file: string, sha256: string): Promise<void> {
+    pin(sha256)
+    try {
+      const folder = dirname(path(sha256))
+      const isDurable = durableFolders.has(folder)
+      if (!isDurable) await mkdir(folder, { recursive: true })
+      await removals.get(sha256)
+      await rename(file, path(sha256))
+      await syncFolder(folder)
+      if (isDurable) return
+      await syncFolder(root)
+      durableFolders.add(folder)
+    } catch (error) {
+      unpin(sha256)
+      throw explainDiskError(error, file)
+    }
+  }
+
   async function write(source: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<Blob> {
     await mkdir(temporaryFolder, { recursive: true })
     const temporary = join(temporaryFolder, randomBytes(12).toString('hex'))
@@ -102,25 +128,37 @@ export function openBlobStore(root: string, database: Database): BlobStore {
       const md5 = createHash('md5')
       let crc = 0
       let sizeBytes = 0
-      for await (const chunk of source) {
-        sizeBytes += chunk.length
-        if (sizeBytes > maxBytes) throw new BlobTooLargeError(maxBytes)
-        // The disk works while the hashes are made.
-        const writing = writeAll(file, chunk)
-        sha256.update(chunk)
-        md5.update(chunk)
-        crc = crc32c(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength), crc)
+      let waiting: Uint8Array[] = []
+      let waitingBytes = 0
+      // The disk works while the next chunks come and are hashed.
+      let writing: Promise<void> = Promise.resolve()
+      const flush = async (): Promise<void> => {
+        await writing
+        if (waitingBytes > 0) writing = writeAll(file, waiting)
+        // Whoever awaits it next is told; until then it is no news.
+        writing.catch(() => {})
+        waiting = []
+        waitingBytes = 0
+      }
+      try {
+        for await (const chunk of source) {
+          sizeBytes += chunk.length
+          if (sizeBytes > maxBytes) throw new BlobTooLargeError(maxBytes)
+          waiting.push(chunk)
+          waitingBytes += chunk.length
+          sha256.update(chunk)
+          md5.update(chunk)
+          crc = crc32c(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength), crc)
+          if (waitingBytes >= CHUNK_BYTES) await flush()
+        }
+        await flush()
+      } finally {
         await writing
       }
       await file.sync()
       await file.close()
       const blob: Blob = { sha256: sha256.digest('hex'), sizeBytes, md5: md5.digest('base64'), crc32c: crc32cBase64(crc) }
-      pin(blob.sha256)
-      await mkdir(join(root, blob.sha256.slice(0, 2)), { recursive: true })
-      await removals.get(blob.sha256)
-      await rename(temporary, path(blob.sha256))
-      await syncFolder(join(root, blob.sha256.slice(0, 2)))
-      await syncFolder(root)
+      await put(temporary, blob.sha256)
       return blob
     } catch (error) {
       await file.close().catch(() => {})
@@ -131,20 +169,6 @@ export function openBlobStore(root: string, database: Database): BlobStore {
 
   function pin(sha256: string): void {
     pins.set(sha256, (pins.get(sha256) ?? 0) + 1)
-  }
-
-  async function adopt(file: string, blob: Blob): Promise<void> {
-    pin(blob.sha256)
-    try {
-      await mkdir(join(root, blob.sha256.slice(0, 2)), { recursive: true })
-      await removals.get(blob.sha256)
-      await rename(file, path(blob.sha256))
-      await syncFolder(join(root, blob.sha256.slice(0, 2)))
-      await syncFolder(root)
-    } catch (error) {
-      unpin(blob.sha256)
-      throw explainDiskError(error, file)
-    }
   }
 
   async function collect(includeTemporary = false): Promise<void> {
@@ -164,7 +188,7 @@ export function openBlobStore(root: string, database: Database): BlobStore {
   return {
     write,
     path,
-    read: (sha256, range) => createReadStream(path(sha256), range === undefined ? {} : { start: range.start, end: range.end }),
+    read: (sha256, range) => createReadStream(path(sha256), range === undefined ? {} : { start: range.start, end: range.end, highWaterMark: CHUNK_BYTES }),
     retain(owner, sha256) {
       const previous = database.get<{ sha256: string }>('SELECT sha256 FROM blob_refs WHERE owner = ?', owner)
       if (previous !== undefined && previous.sha256 !== sha256) dropped.add(previous.sha256)
@@ -179,7 +203,7 @@ export function openBlobStore(root: string, database: Database): BlobStore {
     },
     pin,
     unpin,
-    adopt,
+    adopt: (file, blob) => put(file, blob.sha256),
     collect,
   }
 }
@@ -191,11 +215,16 @@ export function crc32cBase64(value: number): string {
   return bytes.toString('base64')
 }
 
-async function writeAll(file: { write(data: Uint8Array, offset: number, length: number): Promise<{ bytesWritten: number }> }, chunk: Uint8Array): Promise<void> {
-  let offset = 0
-  while (offset < chunk.length) {
-    const { bytesWritten } = await file.write(chunk, offset, chunk.length - offset)
-    offset += bytesWritten
+async function writeAll(file: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
+  let left = [...chunks]
+  while (left.length > 0) {
+    let { bytesWritten } = await file.writev(left)
+    const first = left.findIndex((chunk) => {
+      if (bytesWritten < chunk.length) return true
+      bytesWritten -= chunk.length
+      return false
+    })
+    left = first === -1 ? [] : [left[first]?.subarray(bytesWritten) ?? new Uint8Array(), ...left.slice(first + 1)]
   }
 }
 

@@ -8,6 +8,9 @@ import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { KilnError } from '../base/errors.ts'
 
+/** More results than this of one read are not worth their memory. */
+const MAX_REMEMBERED = 1000
+
 export type SqlValue = string | number | bigint | null | Uint8Array
 export type Row = Record<string, SqlValue>
 
@@ -25,6 +28,11 @@ export interface Database {
   all<T extends object = Row>(sql: string, ...params: SqlValue[]): T[]
   /** Runs `work` in one transaction: all of it or, when it throws, nothing. Calls may nest; the outermost commits. `work` must not be async. */
   transaction<T>(work: () => T): T
+  /**
+   * `read` with its results kept until something is written to this database, for what every request asks. Only for files that one process at a time
+   * opens; results are shared, so nobody may change them. Errors are not kept.
+   */
+  remember<T>(read: (key: string) => T): (key: string) => T
   /** Applies the missing steps. @throws KilnError E_DATA_NEWER when the file has more steps than this program knows. */
   migrate(migrations: Migrations): void
   close(): void
@@ -55,16 +63,36 @@ function connect(path: string): Database {
   } catch (error) {
     throw new KilnError('E_DATA_BROKEN', `the database ${path} cannot be opened`, { hint: 'restore the file from a backup, or move it away to start empty', cause: error })
   }
-  const statements = new Map<string, StatementSync>()
+  const statements = new Map<string, { readonly statement: StatementSync; readonly isRead: boolean }>()
   let depth = 0
+  /** Counts whatever may have changed what a read gives. */
+  let changes = 0
 
   function prepare(sql: string): StatementSync {
-    let statement = statements.get(sql)
-    if (statement === undefined) {
-      statement = connection.prepare(sql)
-      statements.set(sql, statement)
+    let prepared = statements.get(sql)
+    if (prepared === undefined) {
+      prepared = { statement: connection.prepare(sql), isRead: /^\s*SELECT\b/i.test(sql) }
+      statements.set(sql, prepared)
     }
-    return statement
+    if (!prepared.isRead) changes += 1
+    return prepared.statement
+  }
+
+  function remember<T>(read: (key: string) => T): (key: string) => T {
+    const kept = new Map<string, T>()
+    let seen = changes
+    return (key) => {
+      if (seen !== changes || kept.size >= MAX_REMEMBERED) {
+        kept.clear()
+        seen = changes
+      }
+      const known = kept.get(key)
+      if (known !== undefined || kept.has(key)) return known as T
+      const result = read(key)
+      // A read that wrote something is not one to keep.
+      if (seen === changes) kept.set(key, result)
+      return result
+    }
   }
 
   function transaction<T>(work: () => T): T {
@@ -76,6 +104,7 @@ function connect(path: string): Database {
       connection.exec(depth === 1 ? 'COMMIT' : `RELEASE ${name}`)
       return result
     } catch (error) {
+      changes += 1
       connection.exec(depth === 1 ? 'ROLLBACK' : `ROLLBACK TO ${name}; RELEASE ${name}`)
       throw error
     } finally {
@@ -89,6 +118,7 @@ function connect(path: string): Database {
     get: <T extends object>(sql: string, ...params: SqlValue[]) => prepare(sql).get(...(params as SQLInputValue[])) as T | undefined,
     all: <T extends object>(sql: string, ...params: SqlValue[]) => prepare(sql).all(...(params as SQLInputValue[])) as T[],
     transaction,
+    remember,
     migrate: (migrations) => migrate(database, connection, migrations),
     close: () => connection.close(),
   }

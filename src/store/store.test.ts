@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,6 +39,44 @@ test('a transaction that throws leaves nothing, a nested one only undoes itself'
     ).toThrow('no')
   })
   expect(database.all('SELECT a FROM t')).toEqual([{ a: 'outer' }])
+})
+
+test('what is remembered is read again after every write, also one that was undone', () => {
+  const database = openDatabase(':memory:', [first])
+  let reads = 0
+  const count = database.remember((a) => {
+    reads += 1
+    return database.all('SELECT a FROM t WHERE a = ?', a).length
+  })
+  expect([count('x'), count('x'), reads]).toEqual([0, 0, 1])
+  database.run('INSERT INTO t VALUES (?)', 'x')
+  expect([count('x'), count('y'), count('x'), reads]).toEqual([1, 0, 1, 3])
+  expect(() =>
+    database.transaction(() => {
+      database.run('INSERT INTO t VALUES (?)', 'x')
+      expect(count('x')).toBe(2)
+      throw new Error('no')
+    }),
+  ).toThrow('no')
+  expect(count('x')).toBe(1)
+  database.get('INSERT INTO t VALUES (?) RETURNING a', 'x')
+  expect(count('x')).toBe(2)
+  for (let index = 0; index < 3000; index += 1) count(String(index))
+  expect(count('x')).toBe(2)
+})
+
+test('a blob of many chunks is whole, and gives its parts', async () => {
+  const database = openDatabase(':memory:')
+  const blobs = openBlobStore(join(folder, 'blobs'), database)
+  const body = Buffer.alloc(1_000_003, 'The quick brown fox. ')
+  async function* chunks(): AsyncIterable<Uint8Array> {
+    for (let at = 0; at < body.length; at += 65_536) yield body.subarray(at, at + 65_536)
+    yield new Uint8Array()
+  }
+  const blob = await blobs.write(chunks())
+  expect(blob.sha256).toBe(createHash('sha256').update(body).digest('hex'))
+  expect((await readFile(blobs.path(blob.sha256))).equals(body)).toBe(true)
+  expect(Buffer.concat(await blobs.read(blob.sha256, { start: 17, end: 900_000 }).toArray()).equals(body.subarray(17, 900_001))).toBe(true)
 })
 
 test('a blob has the checksums that Cloud Storage shows', async () => {

@@ -72,3 +72,8 @@ test('over HTTP: as fields, $fields or the header; a bad one is 400; text is lef
   expect((await cloud.call('GET', 'toy.googleapis.com/v1/text?fields=kind')).text).toBe('kind')
   expect((await list('', { 'if-none-match': '*', 'if-match': '"x"', 'if-modified-since': 'no date' })).json).toEqual(reply)
 })
+
+test('prettyPrint=false gives the same without spaces', async () => {
+  for (const query of ['prettyPrint=false', '%24prettyPrint=false']) expect((await cloud.call('GET', `toy.googleapis.com/v1/list?${query}`)).text).toBe(JSON.stringify(reply))
+  expect((await cloud.call('GET', 'toy.googleapis.com/v1/list?prettyPrint=true')).text).toBe(JSON.stringify(reply, null, 2))
+})

@@ -85,11 +85,11 @@ export function createPolicies(database: Database, options: PoliciesOptions = {}
   const memberChecks: ((member: string) => string | undefined)[] = []
   let findCustomRole: (name: string) => CustomRole | undefined = () => undefined
 
-  function get(resource: string): Policy {
+  const get = database.remember((resource): Policy => {
     const row = database.get<{ etag: string; bindings: string }>('SELECT etag, bindings FROM policies WHERE resource = ?', resource)
     // ACAB is the base64 etag that Google gives for a policy that was never set.
     return row === undefined ? { version: 1, etag: 'ACAB', bindings: [] } : toPolicy(row.etag, JSON.parse(row.bindings) as Binding[])
-  }
+  })
 
   function write(resource: string, bindings: readonly Binding[]): Policy {
     const etag = newEtag()

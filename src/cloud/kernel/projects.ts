@@ -54,10 +54,14 @@ export function createProjects(database: Database): Projects {
   database.migrate(projectMigrations)
   const listeners: ServiceListener[] = []
 
-  function find(idOrNumber: string): Project | undefined {
+  const find = database.remember((idOrNumber): Project | undefined => {
     const row = database.get<ProjectRow>('SELECT * FROM projects WHERE project_id = ? OR project_number = ?', idOrNumber, idOrNumber)
     return row === undefined ? undefined : toProject(row)
-  }
+  })
+
+  const enabledServices = database.remember((projectId): readonly string[] =>
+    database.all<{ service: string }>('SELECT service FROM enabled_services WHERE project_id = ? ORDER BY service', projectId).map((row) => row.service),
+  )
 
   return {
     find,
@@ -82,8 +86,7 @@ export function createProjects(database: Database): Projects {
         project.projectId,
       )
     },
-    enabledServices: (projectId) =>
-      database.all<{ service: string }>('SELECT service FROM enabled_services WHERE project_id = ? ORDER BY service', projectId).map((row) => row.service),
+    enabledServices,
     setService(projectId, service, enabled) {
       if (!enabled) {
         database.run('DELETE FROM enabled_services WHERE project_id = ? AND service = ?', projectId, service)
@@ -98,7 +101,7 @@ export function createProjects(database: Database): Projects {
     },
     onServiceEnabled: (listener) => void listeners.push(listener),
     requireService(projectId, service) {
-      if (database.get('SELECT 1 FROM enabled_services WHERE project_id = ? AND service = ?', projectId, service) !== undefined) return
+      if (enabledServices(projectId).includes(service)) return
       throw serviceDisabled(service, projectId, find(projectId)?.projectNumber ?? projectId)
     },
     requireActive(idOrNumber, service) {

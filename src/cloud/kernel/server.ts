@@ -233,43 +233,61 @@ function addRoute(scope: FastifyInstance, kernel: Kernel, room: Room, route: Any
       const principal = route.permission === 'public' ? anonymous : await authenticate(kernel, request.headers, route.basicAuth === true, origin.host)
       const call = toRouteRequest(kernel, request, reply, origin, principal)
       if (route.permission !== 'public') authorize(kernel, room, route, call)
-      const body = route.raw === true ? undefined : checkBody(route, request.body)
+      if (route.raw !== true) call.body = checkBody(route, request.body)
       // Before the work: a call with a bad mask must change nothing.
       const mask = fieldMaskOf(call)
-      const answered = (): unknown => route.handler({ ...call, body: body as never })
+      const answered = (): unknown => route.handler(call as RouteRequest<never>)
       const result: unknown = await (kernel.faults.active && request.headers['x-kiln-faults'] !== 'off' ? underFaults(kernel, room, route, call, answered) : answered())
       if (reply.sent) return reply
       if (result === undefined) return reply.code(reply.statusCode === 200 ? 204 : reply.statusCode).send()
       if (result instanceof Readable || Buffer.isBuffer(result)) return reply.send(result)
       if (typeof result === 'string') return reply.send(result)
-      return reply.type('application/json; charset=UTF-8').send(JSON.stringify(mask === undefined ? result : applyFieldMask(result, mask), null, 2))
+      return reply.type('application/json; charset=UTF-8').send(JSON.stringify(mask === undefined ? result : applyFieldMask(result, mask), null, isCompact(call) ? 0 : 2))
     },
   })
 }
 
-function toRouteRequest(kernel: Kernel, request: FastifyRequest, reply: FastifyReply, origin: Origin, principal: RouteRequest['principal']): RouteRequest {
-  const aborter = new AbortController()
-  // 'close' on the response before it finished means that the caller went away.
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) aborter.abort(new Error('the client closed the connection'))
-  })
+/** The body is filled in once it is checked. Stream and signal are made when a handler asks for them: most never do. */
+function toRouteRequest(
+  kernel: Kernel,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  origin: Origin,
+  principal: RouteRequest['principal'],
+): Omit<RouteRequest, 'body'> & { body: unknown } {
+  let aborter: AbortController | undefined
+  let empty: Readable | undefined
   const query = request.query as Record<string, string | string[] | undefined>
-  const stream = request.body instanceof Readable ? request.body : new PassThrough().end()
   return {
     params: request.params as Record<string, string>,
     query: Object.fromEntries(Object.entries(query).map(([key, value]) => [key, Array.isArray(value) ? value.at(-1) : value])),
     queryAll: (name) => [query[name] ?? []].flat(),
     body: undefined,
-    stream,
+    get stream() {
+      return request.body instanceof Readable ? request.body : (empty ??= new PassThrough().end())
+    },
     headers: request.headers,
     principal,
     host: origin.host,
     hostUrl: origin.hostUrl,
     path: origin.path,
-    signal: aborter.signal,
+    get signal() {
+      return (aborter ??= abortedByCaller(reply)).signal
+    },
     reply,
     require: (permission, target) => kernel.policies.require(principal, permission, target),
   }
+}
+
+/** 'close' on the response before it finished means that the caller went away. */
+function abortedByCaller(reply: FastifyReply): AbortController {
+  const aborter = new AbortController()
+  const onClose = (): void => {
+    if (!reply.raw.writableFinished) aborter.abort(new Error('the client closed the connection'))
+  }
+  if (reply.raw.destroyed) onClose()
+  else reply.raw.once('close', onClose)
+  return aborter
 }
 
 function authorize(kernel: Kernel, room: Room, route: AnyRoute, call: RouteRequest): void {
@@ -286,6 +304,11 @@ function authorize(kernel: Kernel, room: Room, route: AnyRoute, call: RouteReque
 function fieldMaskOf({ query, headers }: RouteRequest): FieldMask | undefined {
   const text = query['fields'] ?? query['$fields'] ?? headers['x-goog-fieldmask']
   return text === undefined || text === '' ? undefined : parseFieldMask(String(text))
+}
+
+/** Google's answers are for people unless a client says otherwise. https://cloud.google.com/apis/docs/system-parameters */
+function isCompact({ query }: Pick<RouteRequest, 'query'>): boolean {
+  return (query['prettyPrint'] ?? query['$prettyPrint']) === 'false'
 }
 
 /** A call while faults are set: they strike after authorisation, as Google's quotas do. Callers that say `x-kiln-faults: off` are spared, so that the owner can always take a fault back. */

@@ -48,6 +48,17 @@ export function createTokens(
 ): Tokens {
   database.migrate(tokenMigrations)
   database.run('DELETE FROM tokens WHERE expires_at < ?', nowMs())
+
+  const find = database.remember((sha256): TokenInfo | undefined => {
+    const row = database.get<{ member: string; email: string; scopes: string; expires_at: number; sets: string }>(
+      'SELECT member, email, scopes, expires_at, sets FROM tokens WHERE sha256 = ?',
+      sha256,
+    )
+    if (row === undefined) return undefined
+    const sets = JSON.parse(row.sets) as readonly string[]
+    return { principal: { member: row.member, email: row.email, ...(sets.length === 0 ? {} : { sets }) }, scopes: row.scopes.split(' '), expiresAtMs: row.expires_at }
+  })
+
   return {
     mint(principal, options = {}) {
       const usualSeconds = Math.min(options.lifetimeSeconds ?? 3600, MAX_LIFETIME_SECONDS)
@@ -64,13 +75,8 @@ export function createTokens(
     },
     verify(accessToken) {
       // The look-up is by hash, so its timing tells nothing about the secret.
-      const row = database.get<{ member: string; email: string; scopes: string; expires_at: number; sets: string }>(
-        'SELECT member, email, scopes, expires_at, sets FROM tokens WHERE sha256 = ?',
-        sha256Hex(accessToken),
-      )
-      if (row === undefined || row.expires_at <= nowMs()) return undefined
-      const sets = JSON.parse(row.sets) as readonly string[]
-      return { principal: { member: row.member, email: row.email, ...(sets.length === 0 ? {} : { sets }) }, scopes: row.scopes.split(' '), expiresAtMs: row.expires_at }
+      const info = find(sha256Hex(accessToken))
+      return info === undefined || info.expiresAtMs <= nowMs() ? undefined : info
     },
     revoke(member) {
       database.run('DELETE FROM tokens WHERE member = ?', member)

@@ -27,7 +27,9 @@ export interface ListPage {
 
 /** Sorts after everything that begins with the text before it (names cannot hold this code point in practice, and one that does is only visited again). */
 const LAST_LETTER = '\u{10FFFF}'
+/** Rows that one read takes at most, and where the next object is expected to begin another group. */
 const BATCH = 500
+const BATCH_AFTER_GROUP = 4
 
 /** One page. @throws ApiError 400 for a foreign page token or a pattern that is not valid */
 export function listObjects(store: ObjectStore, bucket: string, request: ListRequest): ListPage {
@@ -35,8 +37,10 @@ export function listObjects(store: ObjectStore, bucket: string, request: ListReq
   const prefixes = new Set<string>()
   const glob = request.matchGlob === '' ? undefined : globToExpression(request.matchGlob)
   let cursor = request.pageToken === undefined || request.pageToken === '' ? firstCursor(request) : decodeToken(request.pageToken)
+  // One row more than the page holds tells whether another page follows.
+  let limit = Math.min(BATCH, request.maxResults + 1)
   for (;;) {
-    const batch = store.after(bucket, cursor, request.versions, BATCH)
+    const batch = store.after(bucket, cursor, request.versions, limit)
     let skipped = false
     for (const object of batch) {
       if (!object.name.startsWith(request.prefix) || (request.endOffset !== '' && compareUtf8(object.name, request.endOffset) >= 0)) return finish(items, prefixes)
@@ -54,7 +58,8 @@ export function listObjects(store: ObjectStore, bucket: string, request: ListReq
       skipped = true
       break
     }
-    if (!skipped && batch.length < BATCH) return finish(items, prefixes)
+    if (!skipped && batch.length < limit) return finish(items, prefixes)
+    limit = skipped ? BATCH_AFTER_GROUP : Math.min(BATCH, limit * 4)
   }
 }
 

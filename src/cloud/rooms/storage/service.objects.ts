@@ -151,7 +151,9 @@ export function createObjectService(kernel: Kernel, store: ObjectStore, buckets:
 
   function read(object: StoredObject, range?: ByteRange): Readable {
     blobs.pin(object.sha256)
-    const stream = blobs.read(object.sha256, range)
+    // A stream that knows its end takes one read less, and no larger buffer than it needs.
+    const whole = object.sizeBytes === 0 ? undefined : { start: 0, end: object.sizeBytes - 1 }
+    const stream = blobs.read(object.sha256, range ?? whole)
     stream.once('close', () => {
       blobs.unpin(object.sha256)
       blobs.collect().catch((error: unknown) => kernel.log.warn({ err: error }, 'bytes that nobody needs could not be removed'))

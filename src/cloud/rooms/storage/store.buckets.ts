@@ -38,10 +38,10 @@ export interface BucketStore {
 
 export function createBucketStore(database: Database): BucketStore {
   return {
-    find(name) {
+    find: database.remember((name) => {
       const row = database.get<BucketRow>('SELECT * FROM storage_buckets WHERE name = ?', name)
       return row === undefined ? undefined : toBucket(row)
-    },
+    }),
     list: (projectId, prefix) =>
       database
         .all<BucketRow>('SELECT * FROM storage_buckets WHERE project_id = ? ORDER BY name', projectId)
