@@ -45,8 +45,12 @@ export interface Result {
   readonly runs: readonly Measurement[]
 }
 
+/** Resident memory of a server. */
 export interface Memory {
   readonly atStartBytes: number
+  /** All reads of metadata are done, also those in the bucket of many. */
+  readonly afterReadsBytes: number
+  /** And all downloads and uploads. */
   readonly atEndBytes: number
   readonly peakBytes: number
 }
@@ -117,13 +121,17 @@ async function measureAll(options: CloudBenchOptions, folder: string, sides: Sid
       results[name] = await measureByTurns(name, sides, rounds, loadOptions, progress)
     }
   }
-  await measureSides(workloadNames.filter((name) => !name.endsWith('OfMany')))
-  checks.push(...(await checkUploads(sides, (side) => (side === kiln ? kiln.root : side === fakeGcs ? FAKE_GCS_ROOT : undefined), bodies.body, signal)))
+  const isTransfer = (name: WorkloadName): boolean => workloads[name].bodyBytes > 0
+  const ofMany: readonly WorkloadName[] = ['metadataOfMany', 'listOfMany']
+  await measureSides(workloadNames.filter((name) => !isTransfer(name) && !ofMany.includes(name)))
   if (fakeGcs !== undefined) {
     progress.note(`fake-gcs-server: as many objects as it takes in ${FILL_SECONDS} s`)
     fakeMany = await fillMany(fakeGcs, bodies.tiny, { ...loadOptions, seconds: FILL_SECONDS })
   }
-  await measureSides(['metadataOfMany', 'listOfMany'])
+  await measureSides(ofMany)
+  const afterReads = await memoryOf(sides)
+  await measureSides(workloadNames.filter(isTransfer))
+  checks.push(...(await checkUploads(sides, (side) => (side === kiln ? kiln.root : side === fakeGcs ? FAKE_GCS_ROOT : undefined), bodies.body, signal)))
   const atEnd = await memoryOf(sides)
   load['end'] = loadNow()
   return {
@@ -137,7 +145,10 @@ async function measureAll(options: CloudBenchOptions, folder: string, sides: Sid
     kiln: kiln.facts,
     manyCounts: { Kiln: options.objects, ...(fakeGcs === undefined ? {} : { 'fake-gcs-server': fakeMany }) },
     memory: Object.fromEntries(
-      sides.map(({ name }) => [name, { atStartBytes: atStart.get(name)?.now ?? 0, atEndBytes: atEnd.get(name)?.now ?? 0, peakBytes: atEnd.get(name)?.peak ?? 0 }]),
+      sides.map(({ name }): [SideName, Memory] => {
+        const bytes = (at: typeof atEnd): number => at.get(name)?.now ?? 0
+        return [name, { atStartBytes: bytes(atStart), afterReadsBytes: bytes(afterReads), atEndBytes: bytes(atEnd), peakBytes: atEnd.get(name)?.peak ?? 0 }]
+      }),
     ),
     results,
     checks,

@@ -2,7 +2,8 @@
 -- { method, headers, paths, body, distinct } (body: a file; distinct: each body begins with its own number), or with `sequence` in place
 -- of `paths`: a path with %d for a number that never comes back.
 local plan = dofile(os.getenv("PLAN"))
-local requests, body, count = {}, nil, 0
+-- wrk makes one request to look at it, which it never sends: the first one that counts is 0.
+local requests, body, count = {}, nil, -2
 
 function init(args)
   if plan.body then
@@ -20,8 +21,8 @@ end
 
 function request()
   count = count + 1
-  if plan.sequence then return wrk.format(plan.method, string.format(plan.sequence, count - 1), plan.headers, body) end
-  return requests[(count - 1) % #requests + 1]
+  if plan.sequence then return wrk.format(plan.method, string.format(plan.sequence, count), plan.headers, body) end
+  return requests[count % #requests + 1]
 end
 
 function done(summary, latency, requests)

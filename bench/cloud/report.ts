@@ -56,9 +56,9 @@ function memoryTable({ memory, manyCounts }: CloudBenchResult): string[] {
   const rows = sides.flatMap((side) => {
     const of = memory[side]
     if (of === undefined) return []
-    return [[side, manyCounts[side] === undefined ? '–' : count(manyCounts[side]), ...[of.atStartBytes, of.atEndBytes, of.peakBytes].map(formatBytes)]]
+    return [[side, manyCounts[side] === undefined ? '–' : count(manyCounts[side]), ...[of.atStartBytes, of.afterReadsBytes, of.atEndBytes, of.peakBytes].map(formatBytes)]]
   })
-  return table(['resident memory', 'objects in the bucket of many', 'before the measurements', 'after them', 'peak'], rows)
+  return table(['resident memory', 'objects in the bucket of many', 'before the measurements', 'after all reads', 'after downloads and uploads', 'peak'], rows)
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {

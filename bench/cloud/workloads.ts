@@ -9,12 +9,12 @@ export const workloads = {
   bucket: { title: 'bucket', bodyBytes: 0 },
   instances: { title: 'list of 20 instances', bodyBytes: 0 },
   simple: { title: 'simple index page, 20 wheels', bodyBytes: 0 },
+  metadataOfMany: { title: 'object metadata, bucket of many', bodyBytes: 0 },
+  listOfMany: { title: 'list page of 100, bucket of many', bodyBytes: 0 },
   downloadSmall: { title: 'download 64 KiB', bodyBytes: 64 * KIB },
   downloadLarge: { title: 'download 8 MiB', bodyBytes: 8 * MIB },
   uploadSmall: { title: 'upload 64 KiB', bodyBytes: 64 * KIB },
   uploadLarge: { title: 'upload 8 MiB', bodyBytes: 8 * MIB },
-  metadataOfMany: { title: 'object metadata, bucket of many', bodyBytes: 0 },
-  listOfMany: { title: 'list page of 100, bucket of many', bodyBytes: 0 },
 } as const
 
 export type WorkloadName = keyof typeof workloads

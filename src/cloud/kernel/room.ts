@@ -74,7 +74,7 @@ export interface Route<Body = never> {
   isOpen?(request: RouteRequest): boolean
   /** Skip the check that the project enabled this service. */
   readonly anyProject?: boolean
-  /** The JSON answer; undefined: 204 (or whatever was set on `reply`); a Readable is streamed. */
+  /** The JSON answer; undefined: 204 (or whatever was set on `reply`); a FilePart or a Readable is streamed. */
   handler(request: RouteRequest<Body>): Promise<unknown> | unknown
 }
 

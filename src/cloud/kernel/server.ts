@@ -14,6 +14,7 @@ import { anonymous, authenticate } from './authenticate.ts'
 import { addFaultRoutes } from './fault-routes.ts'
 import type { TableRow } from './fault-routes.ts'
 import { batchEndpoint, isBatchPath } from './batch.ts'
+import { FilePart, sendFilePart } from './file-part.ts'
 import type { Kernel } from './kernel.ts'
 import { describeMissingMethod } from './missing-method.ts'
 import { applyFieldMask, parseFieldMask } from './partial-response.ts'
@@ -239,6 +240,10 @@ function addRoute(scope: FastifyInstance, kernel: Kernel, room: Room, route: Any
       const answered = (): unknown => route.handler(call as RouteRequest<never>)
       const result: unknown = await (kernel.faults.active && request.headers['x-kiln-faults'] !== 'off' ? underFaults(kernel, room, route, call, answered) : answered())
       if (reply.sent) return reply
+      if (result instanceof FilePart) {
+        await sendFilePart(reply, result, (error) => kernel.log.error({ err: error, method: route.id }, 'an answer was cut short'))
+        return reply
+      }
       if (result === undefined) return reply.code(reply.statusCode === 200 ? 204 : reply.statusCode).send()
       if (result instanceof Readable || Buffer.isBuffer(result)) return reply.send(result)
       if (typeof result === 'string') return reply.send(result)

@@ -1,8 +1,8 @@
 /** What happens to uploaded files: publishing with all checks, removal, and the look-ups of the index. */
 import { createHash } from 'node:crypto'
-import type { Readable } from 'node:stream'
 import { MIB } from '../../../base/units.ts'
 import { ApiError, invalidArgument, notFound } from '../../kernel/api-error.ts'
+import { FilePart } from '../../kernel/file-part.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { blake2b256Hex } from './python/blake2b.ts'
 import { parseFilename } from './python/filenames.ts'
@@ -25,7 +25,7 @@ export interface FileService {
   /** @throws ApiError 404 */
   get(repository: RepositoryRecord, filename: string): FileRecord
   /** The bytes, or those of a range with inclusive ends; they stay readable to the end even when the file is deleted meanwhile. */
-  open(file: FileRecord, range?: { readonly start: number; readonly end: number }): Readable
+  open(file: FileRecord, range?: { readonly start: number; readonly end: number }): FilePart
   /** The METADATA bytes of a wheel. @throws ApiError 404 */
   metadata(repository: RepositoryRecord, filename: string): Uint8Array
   /** Inside the caller's transaction: forgets these files; an emptied package goes too. The space is given back by `blobs.collect`. */
@@ -83,7 +83,7 @@ export function createFileService(kernel: Kernel, store: ArtifactStore): FileSer
     get,
     open(file, range) {
       blobs.pin(file.sha256)
-      return blobs.read(file.sha256, range).once('close', () => {
+      return new FilePart(blobs.path(file.sha256), range ?? { start: 0, end: file.sizeBytes - 1 }, () => {
         drop(file.sha256).catch((error: unknown) => kernel.log.warn({ err: error }, 'a blob could not be collected after a download'))
       })
     },

@@ -1,6 +1,6 @@
 /** Downloads: the JSON API's `alt=media` and the plain `GET /BUCKET/OBJECT` of the XML API. https://cloud.google.com/storage/docs/xml-api/get-object-download */
-import type { Readable } from 'node:stream'
 import { ApiError } from '../../kernel/api-error.ts'
+import { FilePart } from '../../kernel/file-part.ts'
 import { describeMissingMethod } from '../../kernel/missing-method.ts'
 import type { Target } from '../../kernel/policy.ts'
 import type { AnyRoute, RouteRequest } from '../../kernel/room.ts'
@@ -24,7 +24,7 @@ export function mediaRoutes(buckets: BucketService, objects: ObjectService): rea
     }
     return buckets.target(param(request, 'bucket'), param(request, '*'))
   }
-  const plain = (request: RouteRequest): Readable | string | undefined =>
+  const plain = (request: RouteRequest): FilePart | string | undefined =>
     sendMedia(request, objects, objects.get(param(request, 'bucket'), param(request, '*'), parseGeneration(request.query['generation'])), 'xml')
 
   return [
@@ -42,7 +42,7 @@ export function mediaRoutes(buckets: BucketService, objects: ObjectService): rea
 }
 
 /** Answers with an object's bytes, or the part that a Range header asks for. @throws ApiError 412, 416 */
-export function sendMedia(request: RouteRequest, objects: ObjectService, object: StoredObject, dialect: 'json' | 'xml' = 'json'): Readable | string | undefined {
+export function sendMedia(request: RouteRequest, objects: ObjectService, object: StoredObject, dialect: 'json' | 'xml' = 'json'): FilePart | string | undefined {
   const { reply, headers } = request
   const etag = dialect === 'json' ? objectEtag(object) : `"${object.md5 === undefined ? objectEtag(object) : Buffer.from(object.md5, 'base64').toString('hex')}"`
   void reply.headers(mediaHeaders(object, etag))
@@ -56,7 +56,8 @@ export function sendMedia(request: RouteRequest, objects: ObjectService, object:
   if (range !== undefined) void reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${object.sizeBytes}`)
   void reply.header('content-length', range === undefined ? object.sizeBytes : range.end - range.start + 1)
   if (request.reply.request.method === 'HEAD' || object.sizeBytes === 0) return ''
-  return objects.read(object, range)
+  const { path, release } = objects.hold(object)
+  return new FilePart(path, range ?? { start: 0, end: object.sizeBytes - 1 }, release)
 }
 
 function mediaHeaders(object: StoredObject, etag: string): Record<string, string | string[]> {

@@ -8,7 +8,6 @@ import type { Blob } from '../../../store/blobs.ts'
 import { bucketNotFound, objectNotFound } from './errors.ts'
 import { checkHashes } from './media/hashes.ts'
 import type { ExpectedHashes } from './media/hashes.ts'
-import type { ByteRange } from './media/ranges.ts'
 import { checkObjectName, checkStorageClass } from './schema.ts'
 import type { ObjectBody } from './schema.ts'
 import { mergePatch } from './service.buckets.ts'
@@ -47,8 +46,10 @@ export interface ObjectService {
   /** @throws ApiError 404 */
   get(bucket: string, name: string, generation?: number): StoredObject
   list(bucket: string, request: ListRequest): ListPage
-  /** All of the object's bytes, or a part. The bytes stay until the stream is closed, also when the object is deleted meanwhile. */
-  read(object: StoredObject, range?: ByteRange): Readable
+  /** All of the object's bytes. They stay until the stream is closed, also when the object is deleted meanwhile. */
+  read(object: StoredObject): Readable
+  /** The file of the object's bytes, which stays until it is released. */
+  hold(object: StoredObject): { readonly path: string; readonly release: () => void }
   /** Early answer before bytes are sent. @throws ApiError 400, 403, 404, 412 */
   precheck(object: NewObject): void
   /** Takes the bytes to their end and makes the object; `expectedBytes` are asked of the disk before. Whatever fails, nothing is kept. @throws ApiError 400, 404, 412; KilnError E_DISK_FULL */
@@ -149,22 +150,20 @@ export function createObjectService(kernel: Kernel, store: ObjectStore, buckets:
     }
   }
 
-  function read(object: StoredObject, range?: ByteRange): Readable {
+  function hold(object: StoredObject): { readonly path: string; readonly release: () => void } {
     blobs.pin(object.sha256)
-    // A stream that knows its end takes one read less, and no larger buffer than it needs.
-    const whole = object.sizeBytes === 0 ? undefined : { start: 0, end: object.sizeBytes - 1 }
-    const stream = blobs.read(object.sha256, range ?? whole)
-    stream.once('close', () => {
+    const release = (): void => {
       blobs.unpin(object.sha256)
       blobs.collect().catch((error: unknown) => kernel.log.warn({ err: error }, 'bytes that nobody needs could not be removed'))
-    })
-    return stream
+    }
+    return { path: blobs.path(object.sha256), release }
   }
 
   return {
     get,
     list: (bucket, request) => listObjects(store, bucket, request),
-    read,
+    read: (object) => blobs.read(object.sha256).once('close', hold(object).release),
+    hold,
     precheck,
     async insert(object, content, expectedBytes = 0) {
       checkObjectName(object.name)

@@ -1,6 +1,6 @@
 /** Answers with an immutable file: entity tag, ranges, conditions (RFC 9110 sections 13 and 14). */
-import type { Readable } from 'node:stream'
 import { ApiError } from '../../../kernel/api-error.ts'
+import type { FilePart } from '../../../kernel/file-part.ts'
 import type { RouteRequest } from '../../../kernel/room.ts'
 import { matchesEtag, parseRange } from './ranges.ts'
 
@@ -14,10 +14,10 @@ export interface Content {
 }
 
 /**
- * Sets status and headers on the reply and sends it. `read` gives all bytes, or those of a range with inclusive ends.
+ * Sets status and headers on the reply and gives its body. `read` gives all bytes, or those of a range with inclusive ends.
  * @throws ApiError 416
  */
-export function sendFile(request: RouteRequest, content: Content, read: (range?: { readonly start: number; readonly end: number }) => Readable | Buffer): unknown {
+export function sendFile(request: RouteRequest, content: Content, read: (range?: { readonly start: number; readonly end: number }) => FilePart | Buffer): unknown {
   const { reply, headers } = request
   const etag = `"${content.sha256}"`
   const lastModified = new Date(content.modifiedTime).toUTCString()
@@ -38,7 +38,10 @@ export function sendFile(request: RouteRequest, content: Content, read: (range?:
     vary: 'Authorization',
     'x-content-type-options': 'nosniff',
   })
-  if (range.kind === 'whole') return reply.header('content-length', content.sizeBytes).send(isHead ? '' : read())
+  if (range.kind === 'whole') {
+    void reply.header('content-length', content.sizeBytes)
+    return isHead || content.sizeBytes === 0 ? '' : read()
+  }
   void reply.code(206).headers({ 'content-range': `bytes ${range.start}-${range.end}/${content.sizeBytes}`, 'content-length': range.end - range.start + 1 })
-  return reply.send(read(range))
+  return read(range)
 }
