@@ -75,7 +75,7 @@ export interface CloudBenchResult {
 }
 
 /** How long fake-gcs-server gets to take the objects of its bucket of many. */
-const FILL_SECONDS = 15
+const FILL_SECONDS = 5
 
 /** Runs the benchmark. @throws Error when the sides do not answer the same, or when requests fail: then there is nothing to compare */
 export async function benchCloud(options: CloudBenchOptions): Promise<CloudBenchResult> {

@@ -38,7 +38,8 @@ function requestTable({ results }: CloudBenchResult): string[] {
   const rows = workloadNames.map((name) => {
     const of = results[name]
     const value = (side: SideName): string => (of[side] === undefined ? '–' : rate(of[side], workloads[name].bodyBytes))
-    const ratio = (side: SideName): string => (of.Kiln === undefined || of[side] === undefined ? '–' : formatSmallRatio(of.Kiln.perSecond / of[side].perSecond))
+    const ratio = (side: SideName): string =>
+      of.Kiln === undefined || of[side] === undefined || of[side].perSecond === 0 ? '–' : formatSmallRatio(of.Kiln.perSecond / of[side].perSecond)
     return [workloads[name].title, ...sides.map(value), ratio('fake-gcs-server'), ratio('nginx')]
   })
   return table(['a second', ...sides, 'Kiln / fake-gcs-server', 'Kiln / nginx'], rows)
@@ -47,7 +48,7 @@ function requestTable({ results }: CloudBenchResult): string[] {
 /** p50, p99, and the server's processor time for one request. */
 function latencyTable({ results }: CloudBenchResult): string[] {
   const value = (result: Result | undefined): string =>
-    result === undefined ? '–' : `${milliseconds(result.p50Ms)} / ${milliseconds(result.p99Ms)} / ${milliseconds(result.cpuMsPerRequest)}`
+    result === undefined || result.perSecond === 0 ? '–' : `${milliseconds(result.p50Ms)} / ${milliseconds(result.p99Ms)} / ${milliseconds(result.cpuMsPerRequest)}`
   const rows = workloadNames.map((name) => [workloads[name].title, ...sides.map((side) => value(results[name][side]))])
   return table(['ms: p50 / p99 / processor', ...sides], rows)
 }
@@ -67,6 +68,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 function rate(result: Result, bodyBytes: number): string {
+  if (result.perSecond === 0) return 'none was done in time'
   return bodyBytes === 0 ? count(result.perSecond) : `${formatBytes(result.bytesPerSecond)} (${count(result.perSecond)})`
 }
 

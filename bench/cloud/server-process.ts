@@ -1,10 +1,10 @@
 /** A server under measurement: a process of this run on a loopback port, which ends with it. */
 import { spawn } from 'node:child_process'
-import { readFile, readdir } from 'node:fs/promises'
-import { open } from 'node:fs/promises'
+import { open, readFile, readdir } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { once } from 'node:events'
 import { waitFor } from '../../src/base/wait.ts'
+import { readTextIfExists } from '../../src/host/files.ts'
 import { accepts } from '../../src/host/ports.ts'
 import { endProcess, identifyProcess } from '../../src/host/process.ts'
 import { tailLines } from '../../src/host/exec.ts'
@@ -51,7 +51,7 @@ export async function startServer(start: ServerStart, signal: AbortSignal): Prom
   const ended = new Promise<never>((_resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, by) => {
-      void readFile(start.log, 'utf8').then((text) => reject(new Error(`${start.name} ended (${by ?? `exit code ${code}`}):\n${tailLines(text, 20)}`)))
+      void readTextIfExists(start.log).then((text) => reject(new Error(`${start.name} ended (${by ?? `exit code ${code}`}):\n${tailLines(text ?? '', 20)}`)), reject)
     })
   })
   ended.catch(() => {})

@@ -12,7 +12,10 @@ gcloud compute backend-services get-health web --global
 gcloud compute url-maps create web --default-service=web
 gcloud compute target-http-proxies create web --url-map=web
 gcloud compute forwarding-rules create web --global --target-http-proxy=web --ports=80 --load-balancing-scheme=EXTERNAL_MANAGED
-contains 'the address' "$(gcloud compute forwarding-rules describe web --global --format='value(IPAddress)')" 127.
+ADDRESS=$(gcloud compute forwarding-rules describe web --global --format='value(IPAddress)')
+PORT=80
+[ "$(id -u)" = 0 ] || PORT=10080
+equal 'without a healthy backend' "$(curl -s -o /dev/null -w '%{http_code}' "http://$ADDRESS:$PORT/")" 503
 refused 'being used' gcloud compute backend-services delete web --global --quiet
 gcloud compute forwarding-rules delete web --global --quiet
 gcloud compute target-http-proxies delete web --quiet
