@@ -13,7 +13,23 @@ export interface Layer {
 }
 
 const below = ['base', 'host', 'store', 'vm'] as const
-const everything = ['base', 'host', 'store', 'vm', 'image', 'cloud/kernel', 'cloud/front', 'cloud/rooms', 'client', 'engine', 'resources', 'config', 'compile', 'release'] as const
+const everything = [
+  'base',
+  'host',
+  'store',
+  'vm',
+  'image',
+  'cloud/kernel',
+  'cloud/front',
+  'cloud/rooms',
+  'client',
+  'engine',
+  'resources',
+  'config',
+  'compile',
+  'release',
+  'terraform',
+] as const
 
 export const layers: readonly Layer[] = [
   { folder: 'base', level: 0, what: 'errors, ids, units, waiting', mayImport: [] },
@@ -30,6 +46,7 @@ export const layers: readonly Layer[] = [
   { folder: 'config', level: 4, what: 'the typed file', mayImport: ['base', 'host', 'client'] },
   { folder: 'compile', level: 5, what: 'pure: config to desired resources', mayImport: ['base', 'config', 'resources', 'engine'] },
   { folder: 'release', level: 5, what: 'ledger, deployer, rollback', mayImport: ['base', 'client', 'engine'] },
+  { folder: 'terraform', level: 4, what: 'drives terraform or tofu by its JSON output', mayImport: ['base', 'host', 'client', 'engine'] },
   { folder: 'app', level: 6, what: 'the only place where concrete things are wired together', mayImport: everything },
   { folder: 'cli', level: 7, what: 'verbs and rendering', mayImport: ['base', 'app'] },
 ]

@@ -33,6 +33,14 @@ export const errorCodes = {
   E_PERMISSION: 'the caller lacks a permission',
   E_OPERATION: 'a long-running operation ended with an error',
   E_TIMEOUT: 'a condition did not come true before its deadline',
+  E_QUOTA: 'a quota of the project does not allow the change',
+  E_BILLING: 'the project has no open billing account',
+  E_EXISTS: "the thing to be made exists already and is not the stack's",
+  E_PREFLIGHT: 'something that the run needs is missing; nothing was changed',
+  // Terraform.
+  E_TERRAFORM: 'Terraform refused the files or failed',
+  E_STATE_LOCKED: 'another run holds the lock of the Terraform state',
+  E_PLAN_STALE: 'what would be changed is no longer what was shown',
   // Releases.
   E_RELEASE_FAILED: 'a release did not pass its gates',
   E_RELEASE_REFUSED: 'a release cannot be rolled out or brought back as asked',
