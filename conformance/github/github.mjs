@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 
-const { startTestIssuer } = await import(join(process.env.ROOT, 'src/cloud/kernel/testing-issuer.ts'))
+const { startTestIssuer } = await import(join(process.env.ROOT, 'src/oidc/testing-issuer.ts'))
 /** What GitHub's own tokens say: https://docs.github.com/actions/reference/openid-connect-reference */
 export const GITHUB = 'https://token.actions.githubusercontent.com'
 export const project = process.env.PROJECT

@@ -45,6 +45,9 @@ export const errorCodes = {
   E_RELEASE_FAILED: 'a release did not pass its gates',
   E_RELEASE_REFUSED: 'a release cannot be rolled out or brought back as asked',
   E_FROZEN: 'releases are frozen at this time',
+  // Pipelines and their triggers.
+  E_PIPELINE: 'a pipeline did not pass, or cannot run',
+  E_REMOTE: 'the git remote cannot be set up or reached',
   // The command line.
   E_USAGE: 'the command line is not valid',
   E_CANCELLED: 'the command was cancelled',

@@ -53,8 +53,8 @@ export interface CommandSpec {
   render?(result: Record<string, unknown>): string
 }
 
-/** Adds a verb to its parent command. */
-export function defineCommand(parent: Command, spec: CommandSpec): void {
+/** Adds a verb to its parent command; gives it back for verbs below it. */
+export function defineCommand(parent: Command, spec: CommandSpec): Command {
   const command = parent.command(spec.name).description(spec.summary)
   for (const argument of spec.arguments ?? []) command.argument(argument.form, argument.help)
   for (const option of spec.options ?? []) {
@@ -71,6 +71,7 @@ export function defineCommand(parent: Command, spec: CommandSpec): void {
     const positional = received.slice(0, -2)
     await execute(spec, options, positional)
   })
+  return command
 }
 
 async function execute(spec: CommandSpec, options: Record<string, unknown>, positional: readonly unknown[]): Promise<void> {

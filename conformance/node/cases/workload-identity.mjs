@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { GoogleAuth } from 'google-auth-library'
 
-const { startTestIssuer } = await import(join(process.env.ROOT, 'src/cloud/kernel/testing-issuer.ts'))
+const { startTestIssuer } = await import(join(process.env.ROOT, 'src/oidc/testing-issuer.ts'))
 const project = process.env.PROJECT
 const scopes = ['https://www.googleapis.com/auth/cloud-platform']
 const owner = await new GoogleAuth({ scopes }).getClient()

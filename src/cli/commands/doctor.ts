@@ -1,11 +1,13 @@
 /** `kiln doctor`: what is missing on this machine, and the exact remedy. */
 import type { Command } from 'commander'
+import type { TokenReport } from '../../app/github-types.ts'
+import { KilnError } from '../../base/errors.ts'
 import { diagnose, installMissing, machineFacts } from '../../app/doctor.ts'
 import type { Finding } from '../../app/doctor.ts'
 import { defineCommand } from '../define-command.ts'
 
 export function addDoctorCommand(program: Command): void {
-  defineCommand(program, {
+  const doctor = defineCommand(program, {
     name: 'doctor',
     summary: 'which programs are missing on this machine, what needs them, and the command that installs them',
     options: [{ flags: '--install', help: 'install what is missing, from Debian' }],
@@ -27,4 +29,51 @@ export function addDoctorCommand(program: Command): void {
       return lines.join('\n')
     },
   })
+
+  // Else `doctor` would take options that stand after `github`.
+  doctor.enablePositionalOptions()
+  defineCommand(doctor, {
+    name: 'github',
+    summary: 'whether a GitHub OIDC token would be admitted by the workload identity provider, and which claim is in the way',
+    options: [
+      { flags: '--token <file>', help: 'file with the token, - for standard input' },
+      { flags: '--provider <name>', help: 'POOL/PROVIDER of the project, or a .json file with one as gcloud describes it (default: the one of the project)' },
+      { flags: '--keys <file>', help: "the issuer's keys as a JWKS file, instead of asking the issuer" },
+    ],
+    stack: true,
+    footer: 'Nothing is exchanged: the token is decoded, and the steps of the exchange are evaluated here. Exit code 1 when it would be refused.',
+    async action(invocation) {
+      const { token, provider, keys } = invocation.options as { readonly token?: string; readonly provider?: string; readonly keys?: string }
+      if (token === undefined) throw new KilnError('E_USAGE', 'which token? none is named', { hint: 'kiln doctor github --token FILE (- for standard input)' })
+      const { examineGithubToken } = await import('../../app/github-doctor.ts')
+      const report = await examineGithubToken({
+        home: invocation.home,
+        dir: invocation.stackDir(),
+        token,
+        ...(provider === undefined ? {} : { provider }),
+        ...(keys === undefined ? {} : { keys }),
+      })
+      return { ...report, exitCode: report.admitted ? 0 : 1 }
+    },
+    render: (result) => renderTokenReport(result as unknown as TokenReport),
+  })
+}
+
+/** One line for each claim and each step, the verdict last. */
+export function renderTokenReport({ steps, claims, failure, admitted, principal }: TokenReport): string {
+  const marks = { ok: 'ok     ', failed: 'FAILED ', skipped: 'skipped' }
+  return [
+    ...Object.entries(claims).map(([name, value]) => `  ${name.padEnd(22)} ${typeof value === 'string' ? value : JSON.stringify(value)}`),
+    ...(Object.keys(claims).length === 0 ? [] : ['']),
+    ...steps.flatMap((step) => [
+      `${marks[step.status]} ${step.name.padEnd(10)} ${step.message}`,
+      ...(step.status === 'failed'
+        ? [...(step.claim === undefined ? [] : [`        claim  ${step.claim}`]), ...(step.next === undefined ? [] : [`        next   ${step.next}`])]
+        : []),
+    ]),
+    '',
+    admitted
+      ? `admitted as ${principal ?? ''}`
+      : `refused: ${failure === undefined ? 'the signature was not checked' : `${failure.name}${failure.claim === undefined ? '' : ` (${failure.claim})`}`}`,
+  ].join('\n')
 }

@@ -1,7 +1,7 @@
 /** From the Authorization header to a principal. */
 import type { IncomingHttpHeaders } from 'node:http'
 import { ApiError } from './api-error.ts'
-import { poolOfMember, poolPath } from './federation/provider.ts'
+import { poolOfMember, poolPath } from '../../oidc/provider.ts'
 import type { Kernel } from './kernel.ts'
 import { serviceAccountPrincipal } from './principal.ts'
 import type { Principal } from './principal.ts'

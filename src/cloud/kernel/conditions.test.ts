@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { openDatabase } from '../../store/database.ts'
 import type { ApiError } from './api-error.ts'
-import { federatedPrincipal } from './federation/provider.ts'
+import { federatedPrincipal } from '../../oidc/provider.ts'
 import { createPolicies } from './policy.ts'
 import type { Binding, Policies } from './policy.ts'
 import { serviceAccountPrincipal, userPrincipal } from './principal.ts'

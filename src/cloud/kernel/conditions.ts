@@ -1,7 +1,7 @@
 /** Conditions of role bindings: what may be one, and whether it holds for a request. https://cloud.google.com/iam/docs/conditions-overview */
 import { sha256Hex } from '../../base/ids.ts'
 import { invalidArgument } from './api-error.ts'
-import { CelError, compileCel } from './cel.ts'
+import { CelError, compileCel } from '../../oidc/cel.ts'
 import type { Target } from './policy.ts'
 
 export interface Condition {

@@ -3,7 +3,7 @@
  * that no room imports another.
  */
 import type { Readable } from 'node:stream'
-import type { OidcProvider, PoolName, ProviderName } from './federation/provider.ts'
+import type { OidcProvider, PoolName, ProviderName } from '../../oidc/provider.ts'
 
 export interface ServiceAccountInfo {
   readonly email: string

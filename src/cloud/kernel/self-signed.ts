@@ -3,7 +3,7 @@
  * https://google.aip.dev/auth/4111
  */
 import { verify } from 'node:crypto'
-import { parseJwt } from './jwt.ts'
+import { parseJwt } from '../../oidc/jwt.ts'
 import type { ServiceAccountKeysPort } from './ports.ts'
 import { serviceAccountPrincipal } from './principal.ts'
 import type { Principal } from './principal.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { federatedPrincipal } from '../../kernel/federation/provider.ts'
+import { federatedPrincipal } from '../../../oidc/provider.ts'
 import { startTestCloud } from '../../kernel/testing.ts'
 import type { CallResult, TestCloud } from '../../kernel/testing.ts'
 import { createIamRoom } from './index.ts'

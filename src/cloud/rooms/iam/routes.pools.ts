@@ -1,6 +1,6 @@
 /** Workload identity pools. https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools */
 import { invalidArgument, notFound } from '../../kernel/api-error.ts'
-import { poolPath } from '../../kernel/federation/provider.ts'
+import { poolPath } from '../../../oidc/provider.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { toLongRunning } from '../../kernel/operations.ts'
 import { getPolicy, GetPolicyBody, setPolicy, SetPolicyBody, testPermissions, TestPermissionsBody } from '../../kernel/policy-routes.ts'

@@ -1,8 +1,8 @@
 /** Workload identity pools and providers: their life cycle, and what the token exchange and policies learn of them. */
 import { alreadyExists, ApiError, failedPrecondition, invalidArgument, notFound } from '../../kernel/api-error.ts'
-import { conditionError, mappingError } from '../../kernel/federation/attributes.ts'
-import { issuerUriProblem, parseKeySetText } from '../../kernel/federation/issuer-keys.ts'
-import { poolOfMember, poolPath } from '../../kernel/federation/provider.ts'
+import { conditionError, mappingError } from '../../../oidc/attributes.ts'
+import { issuerUriProblem, parseKeySetText } from '../../../oidc/issuer-keys.ts'
+import { poolOfMember, poolPath } from '../../../oidc/provider.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { page } from '../../kernel/paging.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'

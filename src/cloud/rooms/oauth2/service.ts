@@ -1,8 +1,8 @@
 /** Turns signed assertions of service accounts, and the owner's refresh token, into tokens. */
 import { createHash, createPublicKey, timingSafeEqual, verify } from 'node:crypto'
 import { ID_TOKEN_ISSUER, mintIdToken } from '../../kernel/id-token.ts'
-import { parseJwt } from '../../kernel/jwt.ts'
-import type { Jwt } from '../../kernel/jwt.ts'
+import { parseJwt } from '../../../oidc/jwt.ts'
+import type { Jwt } from '../../../oidc/jwt.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { PublicKeyInfo } from '../../kernel/ports.ts'
 import { ownerPrincipal, serviceAccountPrincipal } from '../../kernel/principal.ts'

@@ -1,6 +1,6 @@
 /** Security Token Service: tokens of outside issuers for access tokens of federated identities. */
-import { createIssuerKeys } from '../../kernel/federation/issuer-keys.ts'
-import type { IssuerKeysOptions } from '../../kernel/federation/issuer-keys.ts'
+import { createIssuerKeys } from '../../../oidc/issuer-keys.ts'
+import type { IssuerKeysOptions } from '../../../oidc/issuer-keys.ts'
 import type { Room } from '../../kernel/room.ts'
 import { createStsRoutes } from './routes.ts'
 import { createStsService } from './service.ts'

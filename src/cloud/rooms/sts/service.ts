@@ -1,11 +1,11 @@
 /** Exchanges tokens of outside issuers. Who is admitted is decided in the kernel (federation/evaluate.ts); here issuers are asked for their keys, and tokens are made. */
 import type { JsonWebKey } from 'node:crypto'
-import { evaluateToken, isUnknownKey } from '../../kernel/federation/evaluate.ts'
-import type { Evaluation } from '../../kernel/federation/evaluate.ts'
-import { IssuerError, parseKeySetText } from '../../kernel/federation/issuer-keys.ts'
-import type { IssuerKeys } from '../../kernel/federation/issuer-keys.ts'
-import { federatedPrincipal, parseProviderAudience } from '../../kernel/federation/provider.ts'
-import type { OidcProvider, ProviderName } from '../../kernel/federation/provider.ts'
+import { evaluateToken, isUnknownKey } from '../../../oidc/evaluate.ts'
+import type { Evaluation } from '../../../oidc/evaluate.ts'
+import { IssuerError, parseKeySetText } from '../../../oidc/issuer-keys.ts'
+import type { IssuerKeys } from '../../../oidc/issuer-keys.ts'
+import { federatedPrincipal, parseProviderAudience } from '../../../oidc/provider.ts'
+import type { OidcProvider, ProviderName } from '../../../oidc/provider.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { ExchangeError } from './errors.ts'
 

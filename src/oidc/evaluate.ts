@@ -1,11 +1,11 @@
 /**
  * Whether a token of an outside issuer is admitted by a workload identity provider, step by step. Pure: keys and clock are given, nothing is fetched or kept,
- * so that the exchange (the sts room) and `kiln doctor` come to the same answer. https://cloud.google.com/iam/docs/workload-identity-federation
+ * so that the exchange (the sts room, below the wall) and `kiln doctor github` (above it) come to the same answer. https://cloud.google.com/iam/docs/workload-identity-federation
  */
 import { createPublicKey, verify } from 'node:crypto'
 import type { JsonWebKey, KeyObject } from 'node:crypto'
-import { parseJwt } from '../jwt.ts'
-import type { Jwt } from '../jwt.ts'
+import { parseJwt } from './jwt.ts'
+import type { Jwt } from './jwt.ts'
 import { checkCondition, mapClaims } from './attributes.ts'
 import type { MappedIdentity, OidcProvider } from './provider.ts'
 import { audiencesOf } from './provider.ts'

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { RequestListener } from 'node:http'
 import { expect, test } from 'vitest'
-import { startTestIssuer } from '../testing-issuer.ts'
+import { startTestIssuer } from './testing-issuer.ts'
 import { createIssuerKeys, issuerUriProblem, parseKeySetText } from './issuer-keys.ts'
 
 test('keys are fetched once, kept while young, and fetched again when asked, but not too often', async () => {

@@ -2,8 +2,8 @@
  * The two expressions of a workload identity provider: the mapping from a token's claims to an identity, and the condition that admits it. Both are checked
  * when a provider is made, and evaluated at every exchange.
  */
-import { CelError, compileCel, toCel } from '../cel.ts'
-import type { CelDialect, CelExpression } from '../cel.ts'
+import { CelError, compileCel, toCel } from './cel.ts'
+import type { CelDialect, CelExpression } from './cel.ts'
 import type { MappedIdentity } from './provider.ts'
 
 /** https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools.providers, and quotas of workload identity federation. */

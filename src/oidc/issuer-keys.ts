@@ -3,7 +3,7 @@
  * fetched is bounded in time and size, nothing follows redirects, and plain http is for this machine only.
  */
 import type { JsonWebKey } from 'node:crypto'
-import { describeError } from '../../../base/errors.ts'
+import { describeError } from '../base/errors.ts'
 
 export interface IssuerKeys {
   /** The issuer's keys, from memory while they are young; `refresh` asks again, at most once in `minRefreshMs`. @throws IssuerError */

@@ -1,5 +1,4 @@
 /** Workload identity pools and providers as the exchange sees them, and the names that federated identities have in policies. https://cloud.google.com/iam/docs/principal-identifiers */
-import type { Principal } from '../principal.ts'
 
 export interface PoolName {
   /** Decimal text: policies name pools by the project's number. */
@@ -61,8 +60,17 @@ export function poolOfMember(member: string): (PoolName & { readonly rest: strin
   return projectNumber === undefined || poolId === undefined || rest === undefined ? undefined : { projectNumber, poolId, rest }
 }
 
+/** A caller in the names that policies have for it. */
+export interface FederatedPrincipal {
+  readonly member: string
+  /** The same: a federated identity has no address. */
+  readonly email: string
+  /** Further members that mean this caller too. */
+  readonly sets: readonly string[]
+}
+
 /** The caller that an exchanged token stands for, with every name by which policies may mean it. */
-export function federatedPrincipal(pool: PoolName, identity: MappedIdentity): Principal {
+export function federatedPrincipal(pool: PoolName, identity: MappedIdentity): FederatedPrincipal {
   const base = `//iam.googleapis.com/${poolPath(pool)}`
   const member = `principal:${base}/subject/${identity.subject}`
   return {
