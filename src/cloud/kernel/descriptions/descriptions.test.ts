@@ -27,6 +27,8 @@ describe('routes and methods', () => {
     ['serviceusage.googleapis.com', 'POST', '/v1/projects/:project/services/:service(^[^:/]+)::enable', 'serviceusage.services.enable'],
     ['iam.googleapis.com', 'GET', '/v1/projects/:project/serviceAccounts/:account/keys/:key', 'iam.projects.serviceAccounts.keys.get'],
     ['artifactregistry.googleapis.com', 'POST', '/v1/projects/:project/locations/:location/repositories', 'ArtifactRegistry.CreateRepository'],
+    ['identitytoolkit.googleapis.com', 'PATCH', '/v2/projects/:project/config', 'identitytoolkit.projects.updateConfig'],
+    ['sts.googleapis.com', 'POST', '/v1/token', 'sts.v1.token'],
     ['cloudbilling.googleapis.com', 'PUT', '/v1/projects/:project/billingInfo', 'CloudBilling.UpdateProjectBillingInfo'],
   ])('%s %s %s is %s', (service, method, path, id) => {
     expect(findMethod(describedMethods(service) ?? [], method, path)?.id).toBe(id)

@@ -9,6 +9,8 @@ interface Source {
   readonly discovery?: readonly (readonly [name: string, version: string, parents?: Readonly<Record<string, string>>])[]
   /** Packages of Google's protocol files. */
   readonly protos?: readonly string[]
+  /** Real paths of methods by id, where the name in a path says more than the method's place in the tree of resources. */
+  readonly paths?: Readonly<Record<string, string>>
   /** Methods that many services share, which are in the files of none: path and reply. */
   readonly shared?: readonly (readonly [id: string, path: string, reply: string])[]
 }
@@ -43,13 +45,17 @@ const sources: Readonly<Record<string, Source>> = {
   },
   'iam.googleapis.com': { discovery: [['iam', 'v1']] },
   'iamcredentials.googleapis.com': { protos: ['google.iam.credentials.v1'] },
-  'identitytoolkit.googleapis.com': { protos: ['google.cloud.identitytoolkit.v2'] },
+  'identitytoolkit.googleapis.com': {
+    discovery: [['identitytoolkit', 'v2']],
+    paths: Object.fromEntries(['getConfig', 'updateConfig'].map((verb) => [`identitytoolkit.projects.${verb}`, '/v2/projects/*/config'])),
+  },
   'logging.googleapis.com': { protos: ['google.logging.v2'] },
   'monitoring.googleapis.com': { protos: ['google.monitoring.v3'] },
   'oslogin.googleapis.com': { protos: ['google.cloud.oslogin.v1'] },
   'secretmanager.googleapis.com': { discovery: [['secretmanager', 'v1']] },
   'serviceusage.googleapis.com': { discovery: [['serviceusage', 'v1', { services: 'projects/*' }]] },
   'storage.googleapis.com': { discovery: [['storage', 'v1']] },
+  'sts.googleapis.com': { discovery: [['sts', 'v1']] },
 }
 
 const read = new Map<string, readonly GoogleMethod[]>()
@@ -61,7 +67,9 @@ export function describedMethods(service: string): readonly GoogleMethod[] | und
   const known = read.get(service)
   if (known !== undefined) return known
   const methods = [
-    ...(source.discovery ?? []).flatMap(([name, version, parents]) => readDiscovery(name, version, parents)),
+    ...(source.discovery ?? [])
+      .flatMap(([name, version, parents]) => readDiscovery(name, version, parents))
+      .map((method) => ({ ...method, paths: source.paths?.[method.id] === undefined ? method.paths : [source.paths[method.id] ?? ''] })),
     ...(source.protos ?? []).flatMap(readProtos),
     ...(source.shared ?? []).map(([id, path, reply]): GoogleMethod => ({ id, group: id.split('.')[0] ?? id, httpMethod: 'GET', paths: [path], reply: () => messageShape(reply) })),
   ]

@@ -30,6 +30,15 @@ test('families, and zones as things of their own', () => {
   })
   expect(parseLink('global/images/family/f', images)).toMatchObject({ projectId: 'me', name: 'f', isFamily: true })
   expect(parseLink('family/f', images)).toMatchObject({ name: 'f', isFamily: true })
+  for (const zone of ['-', 'us-central1-c'])
+    expect(parseLink(`https://compute.googleapis.com/compute/v1/projects/p/zones/${zone}/imageFamilyViews/f`, images)).toEqual({
+      projectId: 'p',
+      scope: 'global',
+      collection: 'images',
+      name: 'f',
+      isFamily: true,
+    })
+  expect(() => parseLink('projects/p/global/imageFamilyViews/f', images)).toThrow('malformed')
   expect(parseLink('projects/p/zones/z', { projectId: 'me', scope: 'global', collection: 'zones' })).toMatchObject({ projectId: 'p', collection: 'zones', name: 'z' })
 })
 

@@ -11,7 +11,7 @@ export interface Reference {
   readonly scope: string
   readonly collection: string
   readonly name: string
-  /** True for `global/images/family/NAME`: `name` is the family. */
+  /** True for `global/images/family/NAME` and `zones/ZONE/imageFamilyViews/NAME`: `name` is the family. */
   readonly isFamily: boolean
 }
 
@@ -50,6 +50,11 @@ export function parseLink(link: string, defaults: LinkDefaults): Reference {
     if (segments.length === 2 && defaults.collection === segments[0]) return { projectId, scope: 'global', collection: segments[0], name: segments[1] ?? '', isFamily: false }
     scope = `${segments[0]}/${segments[1] ?? ''}`
     segments.splice(0, 2)
+  }
+  // A zone's view of a family, in which gcloud asks for Google's public images, names an image as the family does. `-` is any zone.
+  if (defaults.collection === 'images' && segments[0] === 'imageFamilyViews' && segments.length === 2 && scope.startsWith('zones/')) {
+    scope = 'global'
+    segments.splice(0, 1, 'images', 'family')
   }
   const isFamily = segments.at(-2) === 'family'
   if (isFamily) segments.splice(-2, 1)

@@ -1,11 +1,13 @@
 /** Images. https://cloud.google.com/compute/docs/reference/rest/v1/images */
+import type { compute_v1 } from '@googleapis/compute/build/v1.js'
 import type { AnyRoute, RouteRequest } from '../../kernel/room.ts'
 import { publicImageProjects } from './data/public-images.ts'
 import { resourcePath } from './links.ts'
-import { GLOBAL, listQuery } from './routes.kit.ts'
+import { GLOBAL, listQuery, ZONE } from './routes.kit.ts'
 import type { RouteKit } from './routes.kit.ts'
 import { DeprecateBody, ImageBody, LabelsBody } from './schema.ts'
 import { policyRoutes } from './routes.policies.ts'
+import { requireZone } from './service.ts'
 import { toList } from './shapes.ts'
 
 const IMAGES = `${GLOBAL}/images`
@@ -18,6 +20,9 @@ export function imageRoutes(kit: RouteKit): readonly AnyRoute[] {
   const project = (request: RouteRequest): string => request.params['project'] ?? ''
   /** gcloud and Packer look for images in Google's public projects on their own: these are there, and empty, unless a user made one of that name. */
   const isOpen = (request: RouteRequest): boolean => publicImageProjects.has(project(request)) && kit.compute.kernel.projects.find(project(request)) === undefined
+
+  const fromFamily = (request: RouteRequest): compute_v1.Schema$Image =>
+    images.fromFamily(isOpen(request) ? project(request) : projectId(request), request.params['family'] ?? '').record
 
   return [
     {
@@ -56,9 +61,19 @@ export function imageRoutes(kit: RouteKit): readonly AnyRoute[] {
       path: `${IMAGES}/family/:family`,
       permission: 'compute.images.getFromFamily',
       isOpen,
+      handler: fromFamily,
+    },
+    {
+      // Which image of a family a zone has; `-` is any zone. New images are in all zones at once here.
+      id: 'compute.imageFamilyViews.get',
+      method: 'GET',
+      path: `${ZONE}/imageFamilyViews/:family`,
+      permission: 'compute.images.getFromFamily',
+      isOpen,
       handler(request) {
-        const family = request.params['family'] ?? ''
-        return images.fromFamily(isOpen(request) ? project(request) : projectId(request), family).record
+        const zone = request.params['zone'] ?? ''
+        if (zone !== '-') requireZone(project(request), zone)
+        return { image: fromFamily(request) }
       },
     },
     {

@@ -99,6 +99,12 @@ test('a family is its newest image that is ready and not deprecated', async () =
   expect((await cloud.call('POST', `${zone}/disks`, { body: { name: 'old', sourceImage: 'global/images/fam-2' } })).json.error.message).toContain('OBSOLETE')
   await succeed(cloud, 'POST', `${api}/global/images/fam-2/deprecate`, { state: 'ACTIVE' })
   expect((await get(`${api}/global/images/family/fam`)).name).toBe('fam-2')
+  // The form in which gcloud names the families of Google's own projects.
+  for (const place of ['-', 'us-central1-c']) expect((await get(`${api}/zones/${place}/imageFamilyViews/fam`)).image.name).toBe('fam-2')
+  for (const path of ['zones/-/imageFamilyViews/none', 'zones/nowhere/imageFamilyViews/fam']) expect((await cloud.call('GET', `${api}/${path}`)).status).toBe(404)
+  await succeed(cloud, 'POST', `${zone}/disks`, { name: 'of-family', sourceImage: 'projects/p-one/zones/-/imageFamilyViews/fam' })
+  expect((await get(`${zone}/disks/of-family`)).sourceImage).toMatch(/\/global\/images\/fam-2$/)
+  await succeed(cloud, 'DELETE', `${zone}/disks/of-family`)
   const listed = await get(`${api}/global/images?filter=${encodeURIComponent('family=fam')}`)
   expect(listed.items.map((image: { name: string }) => image.name)).toEqual(['fam-1', 'fam-2'])
 })
