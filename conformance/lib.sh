@@ -68,9 +68,9 @@ project() {
   done
 }
 
-# wait_for WHAT COMMAND...: until it succeeds, at most five minutes.
+# wait_for WHAT COMMAND...: until it succeeds, at most fifteen minutes: machines without KVM boot slowly when the host is busy.
 wait_for() {
-  local what=$1 end=$((SECONDS + 300))
+  local what=$1 end=$((SECONDS + 900))
   shift
   until "$@" 2>/dev/null; do
     [ "$SECONDS" -lt "$end" ] || {

@@ -19,7 +19,8 @@ TOKEN=\$(curl -sf -H Metadata-Flavor:Google http://metadata.google.internal/comp
 curl -sSf -X POST -H "Authorization: Bearer \$TOKEN" --data "said by \$(hostname) at its end" 'https://storage.googleapis.com/upload/storage/v1/b/$PROJECT-scripts/o?uploadType=media&name=last-words' >/dev/null && echo 'last words are stored'
 S
 vm=(--zone="$ZONE" --quiet)
-says() { gcloud compute instances get-serial-port-output vm --zone="$ZONE" 2>/dev/null | grep -qF "$1"; }
+# By curl while waiting: gcloud takes seconds to start.
+says() { api GET "https://compute.googleapis.com/compute/v1/projects/$PROJECT/zones/$ZONE/instances/vm/serialPort" | grep -qF "$1"; }
 
 gcloud compute instances create vm "${vm[@]}" --machine-type=e2-micro --image-family=debian-12 --image-project=debian-cloud --service-account="$EMAIL" --scopes=cloud-platform \
   --metadata="stage=one,startup-script-url=$B/from-bucket.sh" --metadata-from-file=startup-script=startup.sh,shutdown-script=shutdown.sh --labels=app=web
@@ -28,6 +29,7 @@ equal list "$(gcloud compute instances list --filter='labels.app=web AND status=
 refused 'already exists' gcloud compute instances create vm "${vm[@]}" --machine-type=e2-micro --image-family=debian-12 --image-project=debian-cloud
 wait_for 'the startup script' says 'stage at startup: one'
 wait_for 'the startup script of the bucket' says 'from the bucket, as root'
+contains 'get-serial-port-output' "$(gcloud compute instances get-serial-port-output vm --zone="$ZONE" 2>/dev/null)" 'stage at startup: one'
 # It follows the port until it is ended.
 timeout 60 gcloud compute instances tail-serial-port-output vm --zone="$ZONE" >tail.log 2>&1 || true
 contains 'tail-serial-port-output' "$(cat tail.log)" 'stage at startup: one'

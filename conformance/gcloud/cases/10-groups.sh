@@ -33,8 +33,13 @@ ADDRESS=$(gcloud compute forwarding-rules describe web --global --format='value(
 PORT=80
 [ "$(id -u)" = 0 ] || PORT=10080
 states() { gcloud compute backend-services get-health web --global --flatten='status.healthStatus[]' --format='value(status.healthStatus.healthState)'; }
-all_healthy() { [ "$(states)" = "$1" ]; }
-wait_for 'HEALTHY' all_healthy HEALTHY
+# By curl while waiting: gcloud takes seconds to start.
+all_healthy() {
+  local group=https://compute.googleapis.com/compute/v1/projects/$PROJECT/zones/$ZONE/instanceGroups/web
+  [ "$(api POST "https://compute.googleapis.com/compute/v1/projects/$PROJECT/global/backendServices/web/getHealth" "{\"group\":\"$group\"}" | grep -c '"healthState": "HEALTHY"')" = "$1" ]
+}
+wait_for 'HEALTHY' all_healthy 1
+equal 'get-health' "$(states)" HEALTHY
 wait_for 'an answer' curl -sf -o /dev/null --max-time 5 "http://$ADDRESS:$PORT/"
 equal 'the answer' "$(curl -sf "http://$ADDRESS:$PORT/")" "$FIRST"
 
@@ -57,7 +62,8 @@ equal 'the label' "$(gcloud compute instances describe "$SECOND" --zone="$ZONE" 
 "${managed[@]}" resize web "${zone[@]}" --size=2
 "${managed[@]}" wait-until web "${zone[@]}" --stable
 equal 'after resize' "$(members 'instanceStatus')" $'RUNNING\nRUNNING'
-wait_for 'both HEALTHY' all_healthy $'HEALTHY\nHEALTHY'
+wait_for 'both HEALTHY' all_healthy 2
+equal 'get-health of both' "$(states)" $'HEALTHY\nHEALTHY'
 wait_for "an answer of $SECOND" bash -c "curl -sf --max-time 5 http://$ADDRESS:$PORT/ | grep -qx $SECOND"
 equal 'the groups' "$("${managed[@]}" list --format='value(name,targetSize)')" "$(printf 'web\t2')"
 refused 'being used' gcloud compute instance-templates delete web-two --quiet

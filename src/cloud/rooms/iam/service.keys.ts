@@ -3,6 +3,7 @@ import { createHash, createPrivateKey, createPublicKey, generateKeyPair, randomB
 import type { KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import { ApiError, failedPrecondition, invalidArgument, notFound } from '../../kernel/api-error.ts'
+import { decodeBase64 } from '../../kernel/base64.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { PublicKeyInfo, ServiceAccountInfo } from '../../kernel/ports.ts'
 import { selfSignedCertificate } from '../../kernel/x509.ts'
@@ -214,8 +215,9 @@ function parseKeyFile(json: string): { readonly keyId: string; readonly email: s
 }
 
 function parseCertificate(publicKeyData: string): X509Certificate {
+  const pem = decodeBase64(publicKeyData, 'publicKeyData')
   try {
-    const certificate = new X509Certificate(Buffer.from(publicKeyData, 'base64'))
+    const certificate = new X509Certificate(pem)
     if (certificate.publicKey.asymmetricKeyType === 'rsa') return certificate
   } catch {
     // Falls through to the refusal.

@@ -47,7 +47,9 @@ test('an owner of the project alone may not impersonate; the token creator of on
   expect((await ask('generateAccessToken', { scope }, { account: 'other-sa@moshi-3.iam.gserviceaccount.com' })).status).toBe(403)
 })
 
-test('bad requests: no scope, a long or odd lifetime, a project, delegates, an unknown account', async () => {
+test('bad requests: no scope, a long or odd lifetime, bytes that are none, a project, delegates, an unknown account', async () => {
+  for (const payload of ['', 'no base64!', 'AAAA\n'])
+    expect((await ask('signBlob', { payload })).json.error, payload).toMatchObject({ code: 400, message: expect.stringMatching(/base64/i) })
   for (const body of [{}, { scope, lifetime: '3601s' }, { scope, lifetime: '43200s' }, { scope, lifetime: '0s' }, { scope, lifetime: '1h' }]) {
     expect((await ask('generateAccessToken', body)).status, JSON.stringify(body)).toBe(400)
   }

@@ -1,5 +1,6 @@
 /** Short-lived credentials of service accounts for callers who may act as them. */
 import { ApiError, invalidArgument, notFound } from '../../kernel/api-error.ts'
+import { decodeBase64 } from '../../kernel/base64.ts'
 import { mintIdToken } from '../../kernel/id-token.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ServiceAccountInfo } from '../../kernel/ports.ts'
@@ -76,7 +77,7 @@ export function createCredentialsService(kernel: Kernel) {
 
     /** Signs bytes given in base64. @throws ApiError 400, 403, 404 */
     async signBlob(emailOrId: string, payload: string): Promise<{ keyId: string; signedBlob: string }> {
-      const bytes = Buffer.from(payload, 'base64')
+      const bytes = decodeBase64(payload, 'payload')
       if (bytes.length === 0) throw invalidArgument('The payload is required, in base64.')
       const { keyId, signature } = await kernel.ports.use('serviceAccountKeys').signBytes(usable(emailOrId).email, bytes)
       return { keyId, signedBlob: Buffer.from(signature).toString('base64') }

@@ -45,9 +45,3 @@ export function checkLabels(labels: Readonly<Record<string, string>>): void {
     if (!/^[\p{Ll}\p{Lo}][\p{Ll}\p{Lo}\p{N}_-]{0,62}$/u.test(key) || !/^[\p{Ll}\p{Lo}\p{N}_-]{0,63}$/u.test(value)) throw invalidArgument(`Invalid label: ${key}=${value}`)
   }
 }
-
-/** Bytes of standard or URL-safe base64. @throws ApiError 400 */
-export function decodeBase64(text: string): Buffer {
-  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(text)) throw invalidArgument("Invalid value at 'payload.data': Base64 decoding failed")
-  return Buffer.from(text.replaceAll('-', '+').replaceAll('_', '/'), 'base64')
-}

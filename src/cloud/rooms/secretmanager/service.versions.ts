@@ -2,9 +2,9 @@
 import { crc32c } from '@node-rs/crc32'
 import { newEtag } from '../../../base/ids.ts'
 import { invalidArgument } from '../../kernel/api-error.ts'
+import { decodeBase64 } from '../../kernel/base64.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { etagMismatch, versionInState, versionNotFound } from './errors.ts'
-import { decodeBase64 } from './schema.ts'
 import type { AddVersionBody } from './schema.ts'
 import type { SecretService } from './service.secrets.ts'
 import type { Secret, SecretStore, SecretVersion, VersionState } from './store.ts'
@@ -52,7 +52,7 @@ export function createVersionService(kernel: Kernel, store: SecretStore, secrets
     get: (project, secretId, version) => find(secrets.get(project, secretId), version),
     list: (project, secretId) => store.listVersions(secrets.get(project, secretId)),
     add(project, secretId, body) {
-      const bytes = decodeBase64(body.payload?.data ?? '')
+      const bytes = decodeBase64(body.payload?.data ?? '', 'payload.data')
       if (bytes.length === 0) throw invalidArgument('Secret Payload cannot be empty.')
       if (bytes.length > MAX_PAYLOAD_BYTES)
         throw invalidArgument(`The request is too large: a payload may have at most ${MAX_PAYLOAD_BYTES} bytes, and this one has ${bytes.length}.`)
