@@ -130,6 +130,13 @@ test("users' texts stay texts", () => {
   expect(joined('/x%', { raw: '%[path]' })).toBe('"/x%%%[path]"')
 })
 
+test('a redirect to https names the port where https is on this machine, when that is not its own', () => {
+  const redirectOf = (httpsPort?: number): string =>
+    urlMapLines({ defaultUrlRedirect: { httpsRedirect: true } }, () => undefined, httpsPort).find((line) => line.includes('redirect location')) ?? ''
+  expect(redirectOf()).toContain('location "https://%[var(txn.host)]%[path]%[var(txn.query)]" code 301')
+  expect(redirectOf(10_443)).toContain('location "https://%[var(txn.host)]:10443%[path]')
+})
+
 test('exact hosts come before patterns, longer ones before shorter ones', () => {
   const lines = urlMapLines(
     { defaultService: LINK, hostRules: [{ hosts: ['*', '*.b.c', '*.a.b.c', 'x.b.c'], pathMatcher: 'm' }], pathMatchers: [{ name: 'm', defaultService: LINK }] },

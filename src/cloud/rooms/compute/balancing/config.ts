@@ -18,6 +18,8 @@ export interface FrontendModel {
   readonly port: number
   /** PEM files (chain and key), for HTTPS. */
   readonly certificateFiles?: readonly string[]
+  /** Where https is on this machine, when that is not its own port: redirects to https name it. */
+  readonly httpsPort?: number
   readonly urlMap: UrlMapRecord
 }
 
@@ -135,7 +137,7 @@ function frontendLines(frontend: FrontendModel, backends: readonly BackendModel[
     '  http-request set-header Via "1.1 google"',
     '  http-request set-header X-Cloud-Trace-Context "%[uuid(),regsub(-,,g),lower]/%[rand(4294967295)];o=0" unless { req.fhdr(x-cloud-trace-context) -m found }',
     '  http-response set-header Via "1.1 google"',
-    ...urlMapLines(frontend.urlMap, (link) => byLink.get(link)),
+    ...urlMapLines(frontend.urlMap, (link) => byLink.get(link), frontend.httpsPort),
   ]
 }
 
@@ -148,7 +150,9 @@ function backendLines(backend: BackendModel, paths: ConfigPaths): readonly strin
     // Without affinity the one that has waited longest; these forms let servers come and go at run time.
     ...(backend.affinity === 'CLIENT_IP' ? ['  balance source', '  hash-type consistent'] : ['  balance roundrobin']),
     ...(backend.affinity === 'GENERATED_COOKIE'
-      ? [`  cookie GCLB insert indirect nocache httponly${backend.affinityCookieTtlSec > 0 ? ` maxlife ${backend.affinityCookieTtlSec}s` : ''}`]
+      ? [
+          `  cookie GCLB insert indirect nocache httponly${backend.affinityCookieTtlSec > 0 ? ` maxlife ${backend.affinityCookieTtlSec}s attr "Max-Age=${backend.affinityCookieTtlSec}"` : ''}`,
+        ]
       : []),
     `  timeout server ${backend.timeoutSec}s`,
     `  timeout tunnel ${backend.timeoutSec}s`,
@@ -198,7 +202,7 @@ function checkArguments(backend: BackendModel, server: ServerModel): string {
   if (check === undefined) return ''
   const isTls = check.type === 'HTTPS' || check.type === 'HTTP2' || check.type === 'SSL'
   // The balancer's own checks go on when nobody else looks; who starts to get requests is decided above.
-  return ` check port ${server.checkPort} inter ${check.checkIntervalSec}s fastinter ${Math.min(2, check.checkIntervalSec)}s fall ${check.unhealthyThreshold} rise ${check.healthyThreshold}${isTls ? ' check-ssl verify none' : backend.protocol === 'HTTP' || backend.protocol === 'H2C' ? '' : ' no-check-ssl'}`
+  return ` check port ${server.checkPort} inter ${check.checkIntervalSec}s fastinter ${Math.min(2, check.checkIntervalSec)}s fall ${check.unhealthyThreshold} rise ${check.healthyThreshold}${check.proxyHeader ? ' check-send-proxy' : ''}${isTls ? ' check-ssl verify none' : backend.protocol === 'HTTP' || backend.protocol === 'H2C' ? '' : ' no-check-ssl'}`
 }
 
 const reasons: Readonly<Record<number, string>> = { 502: 'Bad Gateway', 503: 'Service Unavailable', 504: 'Gateway Timeout' }

@@ -27,8 +27,8 @@ interface Branch {
   readonly outcome: Outcome
 }
 
-/** `nameOf` gives the section of a backend service's link; undefined when it is gone. */
-export function urlMapLines(map: UrlMapRecord, nameOf: (link: string) => string | undefined): readonly string[] {
+/** `nameOf` gives the section of a backend service's link; undefined when it is gone. `httpsPort`: where redirects to https lead, when that is not its own port. */
+export function urlMapLines(map: UrlMapRecord, nameOf: (link: string) => string | undefined, httpsPort?: number): readonly string[] {
   const matchers = map.pathMatchers ?? []
   const branches = matchers.flatMap((matcher, index) => matcherBranches(map, matcher, index))
   const fallback: Outcome = outcome('d', '/', map.defaultService, map.defaultUrlRedirect, map.defaultRouteAction, [map.headerAction])
@@ -39,7 +39,7 @@ export function urlMapLines(map: UrlMapRecord, nameOf: (link: string) => string 
     ...hostLines(map),
     ...branches.map(({ when, outcome: { id } }) => `  http-request set-var(txn.route) str(${id}) if !{ var(txn.route) -m found } ${when.join(' ')}`),
     '  http-request set-var(txn.route) str(d) if !{ var(txn.route) -m found }',
-    ...[...branches.map((branch) => branch.outcome), fallback].flatMap((each) => outcomeLines(each, nameOf)),
+    ...[...branches.map((branch) => branch.outcome), fallback].flatMap((each) => outcomeLines(each, nameOf, httpsPort)),
     '  use_backend %[var(txn.backend)] if { var(txn.backend) -m found }',
   ]
 }
@@ -128,9 +128,9 @@ function outcome(
   }
 }
 
-function outcomeLines(each: Outcome, nameOf: (link: string) => string | undefined): readonly string[] {
+function outcomeLines(each: Outcome, nameOf: (link: string) => string | undefined, httpsPort: number | undefined): readonly string[] {
   const here = `{ var(txn.route) -m str ${each.id} }`
-  if (each.redirect !== undefined) return [redirectLine(each, each.redirect, here)]
+  if (each.redirect !== undefined) return [redirectLine(each, each.redirect, here, httpsPort)]
   const rewrite = each.action?.urlRewrite
   return [
     ...corsLines(each.action?.corsPolicy ?? undefined, here),
@@ -152,10 +152,11 @@ function restOfPath(prefix: string): { readonly raw: string } {
   return { raw: `%[path,bytes(${Buffer.byteLength(prefix)})]` }
 }
 
-function redirectLine(each: Outcome, redirect: compute_v1.Schema$HttpRedirectAction, here: string): string {
+function redirectLine(each: Outcome, redirect: compute_v1.Schema$HttpRedirectAction, here: string, httpsPort: number | undefined): string {
   const scheme = redirect.httpsRedirect === true ? 'https://' : { raw: '%[ssl_fc,iif(https,http)]://' }
   // The port of this side is not the port of the other scheme.
-  const host = redirect.hostRedirect || { raw: redirect.httpsRedirect === true ? '%[var(txn.host)]' : '%[req.hdr(host)]' }
+  const https = `%[var(txn.host)]${httpsPort === undefined ? '' : `:${httpsPort}`}`
+  const host = redirect.hostRedirect || { raw: redirect.httpsRedirect === true ? https : '%[req.hdr(host)]' }
   const path = redirect.pathRedirect ? [redirect.pathRedirect] : redirect.prefixRedirect ? [redirect.prefixRedirect, restOfPath(each.prefix)] : [{ raw: '%[path]' }]
   const query = redirect.stripQuery === true ? '' : { raw: '%[var(txn.query)]' }
   return `  http-request redirect location ${join(scheme, host, ...path, query)} code ${redirectCodes[redirect.redirectResponseCode ?? ''] ?? 301} if ${here}`

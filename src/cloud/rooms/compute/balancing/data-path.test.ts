@@ -1,7 +1,5 @@
 /** The data path with a real HAProxy; small servers stand in for machines. */
 import { createHash, randomBytes } from 'node:crypto'
-import { request } from 'node:http'
-import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -10,8 +8,8 @@ import { sleep } from '../../../../base/wait.ts'
 import { readTextIfExists } from '../../../../host/files.ts'
 import { templateBody } from '../groups/testing.ts'
 import { api, operate, succeed, zone } from '../testing.ts'
-import { makeService, publish, startBalancingWorld } from './testing.ts'
-import type { BalancingWorld, Guest } from './testing.ts'
+import { askThrough, makeService, publish, startBalancingWorld } from './testing.ts'
+import type { Answer, AskOptions, BalancingWorld, Guest } from './testing.ts'
 
 const PORT = 18_080
 let world: BalancingWorld
@@ -19,24 +17,8 @@ let address: string
 let one: Guest
 let two: Guest
 
-interface Answer {
-  readonly status: number
-  readonly headers: IncomingMessage['headers']
-  readonly text: string
-}
-
-function ask(host: string, path: string, headers: Record<string, string> = {}, options: { method?: string; body?: Readable | string; port?: number } = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const sent = request({ host, port: options.port ?? PORT, path, method: options.method ?? 'GET', headers, agent: false }, (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() }))
-      response.on('error', reject)
-    })
-    sent.on('error', reject)
-    if (options.body instanceof Readable) options.body.pipe(sent)
-    else sent.end(options.body)
-  })
+function ask(host: string, path: string, headers: Record<string, string> = {}, options: Partial<AskOptions> = {}): Promise<Answer> {
+  return askThrough(host, path, headers, { port: PORT, ...options })
 }
 
 beforeAll(async () => {

@@ -26,6 +26,7 @@ import type { Leaving } from './servers.ts'
 
 const LOOK_EVERY_MS = 1000
 const DRAIN_POLL_MS = 50
+const HTTPS_PORT = 443
 
 export interface DataPath {
   /** Resolves when everything that was in the rows at the time of the call is in force. @throws ApiError when HAProxy is missing or refuses. */
@@ -46,6 +47,8 @@ export interface DataPathParts {
   readonly haproxy: Haproxy
   readonly health: Health
   readonly refreshForwards: (projectId: string) => Promise<void>
+  /** Has managed certificates that soon end signed anew. */
+  readonly renewCertificates: () => Promise<void>
 }
 
 export function createDataPath(compute: Compute, parts: DataPathParts): DataPath {
@@ -110,7 +113,8 @@ export function createDataPath(compute: Compute, parts: DataPathParts): DataPath
         return { ...backend, servers: servers.toSorted((left, right) => (left.name < right.name ? -1 : 1)) }
       }),
     )
-    return { frontends: shell.frontends.map((frontend) => (frontend.port < first ? { ...frontend, port: frontend.port + PRIVILEGED_SHIFT } : frontend)), backends }
+    const moved = HTTPS_PORT < first ? { httpsPort: HTTPS_PORT + PRIVILEGED_SHIFT } : {}
+    return { frontends: shell.frontends.map((frontend) => ({ ...frontend, ...moved, port: frontend.port < first ? frontend.port + PRIVILEGED_SHIFT : frontend.port })), backends }
   }
 
   async function writeCertificates(): Promise<void> {
@@ -124,6 +128,7 @@ export function createDataPath(compute: Compute, parts: DataPathParts): DataPath
   }
 
   async function pass(): Promise<void> {
+    await parts.renewCertificates()
     const now = desired.read()
     refreshForwards(now)
     await watchHealth(now)

@@ -1,6 +1,7 @@
 /** What the rows ask of the data path: endpoints, probes, and HAProxy's model. Reads rows; changes nothing. */
 import type { compute_v1 } from '@googleapis/compute/build/v1.js'
 import { join } from 'node:path'
+import { sha256Hex } from '../../../../base/ids.ts'
 import { parseLink, selfLink } from '../links.ts'
 import type { GroupMember, Members } from '../groups/members.ts'
 import type { Compute } from '../service.ts'
@@ -187,8 +188,9 @@ export function createDesired(compute: Compute, groupMembers: Members) {
 
 export type DesiredState = ReturnType<typeof createDesired>
 
+/** Another one for every content, so that a renewed certificate is another structure. */
 export function certificateFile(folder: string, certificate: SslCertificate): string {
-  return join(folder, `${certificate.id}.pem`)
+  return join(folder, `${certificate.id}-${sha256Hex(certificate.record.certificate ?? '').slice(0, 16)}.pem`)
 }
 
 export function serverName(member: Pick<BackendMember, 'instance' | 'port'>): string {

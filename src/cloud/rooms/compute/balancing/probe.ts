@@ -53,14 +53,28 @@ function ask(plan: ProbePlan, host: string, port: number, signal: AbortSignal): 
   return askStream(plan, host, port, signal)
 }
 
+/** The connection of a check with proxyHeader PROXY_V1. Nobody stands behind a probe: its header is that of an unknown source (PROXY protocol, 2.1). */
+function openProxied(plan: ProbePlan, host: string, port: number): Socket {
+  const socket = connect({ host, port })
+  socket.write('PROXY UNKNOWN\r\n')
+  if (plan.type === 'HTTP' || plan.type === 'TCP') return socket
+  const secure = connectTls({ socket, rejectUnauthorized: false, ...(plan.type === 'HTTP2' ? { ALPNProtocols: ['h2'] } : {}) })
+  socket.on('error', (error) => secure.destroy(error))
+  return secure
+}
+
 function headersOf(plan: ProbePlan, host: string): Record<string, string> {
   return { host: plan.host ?? host, 'user-agent': 'GoogleHC/1.0', connection: 'close' }
 }
 
 function askHttp(plan: ProbePlan, host: string, port: number, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const options = { host, port, path: plan.path, method: 'GET', headers: headersOf(plan, host), agent: false, signal, rejectUnauthorized: false } as const
-    const request = plan.type === 'HTTP' ? httpRequest(options) : httpsRequest(options)
+    const options = { host, port, path: plan.path, method: 'GET', headers: headersOf(plan, host), signal, rejectUnauthorized: false } as const
+    const request = plan.proxyHeader
+      ? httpRequest({ ...options, createConnection: () => openProxied(plan, host, port) })
+      : plan.type === 'HTTP'
+        ? httpRequest({ ...options, agent: false })
+        : httpsRequest({ ...options, agent: false })
     request.on('error', reject)
     request.on('response', (response) => {
       const chunks: Buffer[] = []
@@ -82,7 +96,8 @@ function askHttp(plan: ProbePlan, host: string, port: number, signal: AbortSigna
 
 function askHttp2(plan: ProbePlan, host: string, port: number, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const session = connectHttp2(`https://${host}:${port}`, { rejectUnauthorized: false, ALPNProtocols: ['h2'] })
+    const proxied = plan.proxyHeader ? { createConnection: () => openProxied(plan, host, port) } : {}
+    const session = connectHttp2(`https://${host}:${port}`, { rejectUnauthorized: false, ALPNProtocols: ['h2'], ...proxied })
     const end = (work: () => void): void => {
       session.destroy()
       work()
@@ -103,7 +118,8 @@ function askHttp2(plan: ProbePlan, host: string, port: number, signal: AbortSign
 /** TCP and SSL: a connection is enough, unless bytes are to be sent or expected. */
 function askStream(plan: ProbePlan, host: string, port: number, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const socket: Socket = plan.type === 'SSL' ? connectTls({ host, port, rejectUnauthorized: false }) : connect({ host, port })
+    const target = { host, port, rejectUnauthorized: false }
+    const socket: Socket = plan.proxyHeader ? openProxied(plan, host, port) : plan.type === 'SSL' ? connectTls(target) : connect(target)
     const chunks: Buffer[] = []
     let size = 0
     const end = (work: () => void): void => {

@@ -1,6 +1,7 @@
 /** Target proxies and SSL certificates as resources. https://cloud.google.com/compute/docs/reference/rest/v1/targetHttpsProxies, …/sslCertificates */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { compute_v1 } from '@googleapis/compute/build/v1.js'
+import { DAY_MS } from '../../../../base/units.ts'
 import { ApiError, invalidArgument } from '../../../kernel/api-error.ts'
 import type { Compute } from '../service.ts'
 import type { Resource } from '../store.ts'
@@ -22,6 +23,7 @@ export type CertificateSigner = (names: readonly string[], options?: { readonly 
 
 /** Google's managed certificates live 90 days. */
 const MANAGED_DAYS = 90
+const RENEW_DAYS = 30
 
 /** @throws ApiError 400, 404 */
 export function buildHttpProxy(compute: Compute, body: TargetProxyBody, context: Pick<BuildContext<object>, 'projectId'>): Built<TargetHttpProxyRecord> {
@@ -102,8 +104,24 @@ function factsOf(leaf: X509Certificate): { expireTime: string; subjectAlternativ
 
 /** Has a managed certificate signed, once. @throws ApiError when this cloud has no authority */
 export async function settleCertificate(compute: Compute, certificate: SslCertificate, signer: CertificateSigner | undefined): Promise<void> {
+  if (certificate.record.type === 'MANAGED' && certificate.hidden.privateKey === undefined) await issue(compute, certificate, signer)
+}
+
+/** Has the managed certificates signed anew whose last third (at most 30 days) has begun. */
+export async function renewCertificates(compute: Compute, signer: CertificateSigner | undefined): Promise<void> {
+  if (signer === undefined) return
+  for (const certificate of compute.store.list('sslCertificates') as readonly SslCertificate[]) {
+    const { type, expireTime, certificate: pem } = certificate.record
+    if (type !== 'MANAGED' || !expireTime || !pem) continue
+    const leftMs = Date.parse(expireTime) - Date.now()
+    if (leftMs >= RENEW_DAYS * DAY_MS) continue
+    const leaf = new X509Certificate(pem)
+    if (leftMs < (leaf.validToDate.getTime() - leaf.validFromDate.getTime()) / 3) await issue(compute, certificate, signer)
+  }
+}
+
+async function issue(compute: Compute, certificate: SslCertificate, signer: CertificateSigner | undefined): Promise<void> {
   const { record } = certificate
-  if (record.type !== 'MANAGED' || certificate.hidden.privateKey !== undefined) return
   if (signer === undefined)
     throw new ApiError('FAILED_PRECONDITION', 'This pocket cloud has no certificate authority, so it cannot issue managed certificates. Upload one instead.')
   const domains = record.managed?.domains ?? []

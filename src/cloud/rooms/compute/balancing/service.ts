@@ -35,7 +35,7 @@ import { buildHealthCheck, buildLegacyHealthCheck } from './service.checks.ts'
 import type { HealthCheckRecord, LegacyHealthCheckRecord } from './service.checks.ts'
 import { buildSecurityPolicy } from './service.policies.ts'
 import type { SecurityPolicyRecord } from './service.policies.ts'
-import { buildCertificate, buildHttpProxy, buildHttpsProxy, settleCertificate } from './service.proxies.ts'
+import { buildCertificate, buildHttpProxy, buildHttpsProxy, renewCertificates, settleCertificate } from './service.proxies.ts'
 import type { CertificateSigner, SslCertificateHidden, SslCertificateRecord, TargetHttpProxyRecord, TargetHttpsProxyRecord } from './service.proxies.ts'
 import { buildForwardingRule, noteAddressUse } from './service.rules.ts'
 import type { ForwardingRuleRecord } from './service.rules.ts'
@@ -81,7 +81,14 @@ export function createLoadBalancing(compute: Compute, parts: LoadBalancingParts)
       return instance !== undefined && compute.kernel.faults.isUnhealthy(instance.name, instance.projectId)
     },
   )
-  const dataPath = createDataPath(compute, { desired, reach, haproxy: createHaproxy(compute.kernel.home), health, refreshForwards: machines.refreshForwards })
+  const dataPath = createDataPath(compute, {
+    desired,
+    reach,
+    haproxy: createHaproxy(compute.kernel.home),
+    health,
+    refreshForwards: machines.refreshForwards,
+    renewCertificates: () => renewCertificates(compute, parts.signCertificate),
+  })
 
   function apply(): Promise<void> {
     return dataPath.apply()

@@ -1,7 +1,9 @@
 /** For the tests of load balancing: a cloud with fake machines, and small servers of this process behind the ports that the machines' forwards name. */
-import { createServer } from 'node:http'
-import type { RequestListener, Server } from 'node:http'
+import { createServer, request } from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
+import type { Server, Socket } from 'node:net'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { expect } from 'vitest'
 import { waitFor } from '../../../../base/wait.ts'
 import { createFakeDriver } from '../../../../vm/fake/driver.ts'
@@ -30,10 +32,10 @@ export interface Guest {
 export interface BalancingWorld {
   readonly cloud: TestCloud
   get(path: string): Promise<Json>
-  /** A running instance in the group, with a server behind port 8080 that answers its own name. */
-  guest(name: string, group: string, listener?: RequestListener): Promise<Guest>
+  /** A running instance in the group, with a server behind port 8080 that answers its own name; or with another server, of whatever protocol. */
+  guest(name: string, group: string, behavior?: RequestListener | Server): Promise<Guest>
   /** The server alone, for an instance that is there and is a backend. */
-  serve(name: string, listener?: RequestListener): Promise<Guest>
+  serve(name: string, behavior?: RequestListener | Server): Promise<Guest>
   until(what: string, probe: () => Promise<boolean>): Promise<void>
   /** Until the group's members have these states, by instance name. */
   untilHealth(service: string, group: string, states: Readonly<Record<string, string>>): Promise<void>
@@ -81,36 +83,39 @@ export async function startBalancingWorld(signCertificate?: CertificateSigner): 
     })
   }
 
-  async function guest(name: string, group: string, listener?: RequestListener): Promise<Guest> {
+  async function guest(name: string, group: string, behavior?: RequestListener | Server): Promise<Guest> {
     await succeed(cloud, 'POST', `${zone}/instances`, instanceBody(name))
     await succeed(cloud, 'POST', `${zone}/instanceGroups/${group}/addInstances`, { instances: [{ instance: `zones/us-central1-c/instances/${name}` }] })
-    return serve(name, listener)
+    return serve(name, behavior)
   }
 
-  async function serve(name: string, listener?: RequestListener): Promise<Guest> {
+  async function serve(name: string, behavior?: RequestListener | Server): Promise<Guest> {
+    const sockets = new Set<Socket>()
+    const plain: RequestListener = (request, response) => {
+      if (request.url === '/healthz') {
+        response.statusCode = made.healthStatus
+        response.end(`health of ${name}`)
+        return
+      }
+      made.served += 1
+      if (typeof behavior === 'function') behavior(request, response)
+      else response.end(JSON.stringify({ name, url: request.url, headers: request.headers }))
+    }
     const made: Guest = {
       name,
       served: 0,
       healthStatus: 200,
-      server: createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-        if (request.url === '/healthz') {
-          response.statusCode = made.healthStatus
-          response.end(`health of ${name}`)
-          return
-        }
-        made.served += 1
-        if (listener !== undefined) listener(request, response)
-        else response.end(JSON.stringify({ name, url: request.url, headers: request.headers }))
-      }),
+      server: typeof behavior === 'object' ? behavior : createServer({ keepAliveTimeout: 60_000 }, plain),
       async listen() {
         const address = await balancerAddress(name)
         await new Promise<void>((resolve, reject) => made.server.once('error', reject).listen(GUEST_PORT, address, resolve))
       },
       async close() {
-        made.server.closeAllConnections()
+        for (const socket of sockets) socket.destroy()
         await new Promise<void>((resolve) => made.server.close(() => resolve()))
       },
     }
+    made.server.on('connection', (socket: Socket) => void sockets.add(socket.once('close', () => sockets.delete(socket))))
     guests.push(made)
     await made.listen()
     return made
@@ -173,4 +178,31 @@ export async function publish(world: BalancingWorld, name: string, urlMap: objec
   await succeed(cloud, 'POST', `${api}/global/targetHttpProxies`, { name, urlMap: `global/urlMaps/${name}` })
   await succeed(cloud, 'POST', `${api}/global/forwardingRules`, { name, target: `global/targetHttpProxies/${name}`, portRange: String(port), ...ruleFields })
   return (await world.get(`${api}/global/forwardingRules/${name}`)).IPAddress
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly text: string
+}
+
+export interface AskOptions {
+  readonly port: number
+  readonly method?: string
+  readonly body?: Readable | string
+}
+
+/** One request over a connection of its own. */
+export function askThrough(host: string, path: string, headers: Readonly<Record<string, string>>, options: AskOptions): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ host, port: options.port, path, method: options.method ?? 'GET', headers, agent: false }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() }))
+      response.on('error', reject)
+    })
+    sent.on('error', reject)
+    if (options.body instanceof Readable) options.body.pipe(sent)
+    else sent.end(options.body)
+  })
 }

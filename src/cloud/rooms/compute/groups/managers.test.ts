@@ -82,6 +82,28 @@ test('a canary takes part of the group; then the rest follows', async () => {
   expect([await count('t-1'), await count('t-2')]).toEqual([0, 3])
 })
 
+test('RECREATE makes machines anew under their names, and never takes more away than allowed', async () => {
+  await world.group('named', { instanceTemplate: 'global/instanceTemplates/t-1', targetSize: 3 })
+  await world.stable('named')
+  const before = await world.list('named')
+  await succeed(world.cloud, 'PATCH', `${managers}/named`, {
+    updatePolicy: { type: 'PROACTIVE', minimalAction: 'REPLACE', replacementMethod: 'RECREATE', maxSurge: { fixed: 0 }, maxUnavailable: { fixed: 1 } },
+    versions: [{ instanceTemplate: templateLink('t-2') }],
+  })
+  const atWork: number[] = []
+  await world.until('every machine to be another one', async () => {
+    const now = await world.list('named')
+    atWork.push(now.filter((each) => each.currentAction !== 'NONE').length)
+    expect(now).toHaveLength(3)
+    return now.every((each) => each.currentAction === 'NONE' && each.version.instanceTemplate === templateLink('t-2'))
+  })
+  expect(Math.max(...atWork)).toBe(1)
+  const after = await world.list('named')
+  expect(after.map((each) => each.name)).toEqual(before.map((each) => each.name))
+  expect(after.filter((each) => before.some((old) => old.id === each.id))).toEqual([])
+  await succeed(world.cloud, 'DELETE', `${managers}/named`)
+})
+
 test('an opportunistic group waits for applyUpdatesToInstances', async () => {
   await world.group('slow', { instanceTemplate: 'global/instanceTemplates/t-1', targetSize: 2, baseInstanceName: 'slow-vm' })
   await world.stable('slow')
