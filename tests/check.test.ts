@@ -23,14 +23,26 @@ async function outputOf(program: string, args: readonly string[]): Promise<strin
   }
 }
 
-test('types', async () => {
-  expect(await outputOf('tsc', ['-p', '.'])).toBe('')
-}, LIMIT_MS)
+test(
+  'types',
+  async () => {
+    expect(await outputOf('tsc', ['-p', '.'])).toBe('')
+  },
+  LIMIT_MS,
+)
 
-test('lint', async () => {
-  expect(await outputOf('oxlint', ['--deny-warnings', 'src', 'tools', 'tests', 'bench'])).toBe('')
-}, LIMIT_MS)
+test(
+  'lint',
+  async () => {
+    expect(await outputOf('oxlint', ['--deny-warnings', 'src', 'tools', 'tests', 'bench'])).toBe('')
+  },
+  LIMIT_MS,
+)
 
-test('format', async () => {
-  expect(await outputOf('oxfmt', ['--check', 'src', 'tools', 'tests', 'bench', 'vitest.config.ts'])).toBe('')
-}, LIMIT_MS)
+test(
+  'format',
+  async () => {
+    expect(await outputOf('oxfmt', ['--check', 'src', 'tools', 'tests', 'bench', 'vitest.config.ts'])).toBe('')
+  },
+  LIMIT_MS,
+)
