@@ -14,6 +14,8 @@ import { createArtifactRegistry } from './artifact-registry.ts'
 import type { ArtifactRegistry } from './artifact-registry.ts'
 import { createCloudBilling } from './cloud-billing.ts'
 import type { CloudBilling } from './cloud-billing.ts'
+import { createCloudDns } from './cloud-dns.ts'
+import type { CloudDns } from './cloud-dns.ts'
 import { createTransport, transportFetch } from './transport.ts'
 import type { Credentials, RetryPolicy, Transport } from './transport.ts'
 
@@ -43,6 +45,7 @@ export interface Clients {
   readonly secretManager: () => Promise<secretmanager_v1.Secretmanager>
   readonly artifactRegistry: ArtifactRegistry
   readonly cloudBilling: CloudBilling
+  readonly cloudDns: CloudDns
 }
 
 /**
@@ -72,6 +75,7 @@ export function createClients(options: ClientOptions = {}): Clients {
     secretManager: once(async () => new (await import('@googleapis/secretmanager/build/v1.js')).secretmanager_v1.Secretmanager(settings)),
     artifactRegistry: createArtifactRegistry(transport),
     cloudBilling: createCloudBilling(transport),
+    cloudDns: createCloudDns(transport),
   }
 }
 

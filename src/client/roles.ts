@@ -8,6 +8,7 @@ const rolesByPrefix: readonly (readonly [prefix: string, role: string])[] = [
   ['compute.images.', 'roles/compute.storageAdmin'],
   ['compute.instances.', 'roles/compute.instanceAdmin.v1'],
   ['compute.', 'roles/compute.admin'],
+  ['dns.', 'roles/dns.admin'],
   ['iam.serviceAccounts.actAs', 'roles/iam.serviceAccountUser'],
   ['iam.serviceAccounts.getAccessToken', 'roles/iam.serviceAccountTokenCreator'],
   ['iam.', 'roles/iam.serviceAccountAdmin'],

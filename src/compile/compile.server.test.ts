@@ -39,6 +39,10 @@ test('everything that a server behind a load balancer needs, in the order in whi
     'target-http-proxy/serve-moshi',
     'global-address/serve-moshi',
     'forwarding-rule/serve-moshi',
+    expect.stringMatching(/^managed-ssl-certificate\/serve-moshi-[0-9a-f]{8}$/),
+    'url-map/serve-moshi-https',
+    'target-https-proxy/serve-moshi-https',
+    'forwarding-rule/serve-moshi-https',
   ])
 })
 
@@ -81,10 +85,30 @@ test('the group begins with the image, the account and the size of the config, a
   expect(propsOf('instance-template/serve-moshi', compiled({ server: { image: 'moshi-srv' } }))).not.toHaveProperty('serviceAccount')
 })
 
-test('hosts come from the domains; without any, every host leads to the server', () => {
+test('domains are served over https with a certificate for all of them, and sent there; the bare address is served as it is', () => {
   const service = { $ref: 'backend-service/serve-moshi', attribute: 'selfLink' }
-  expect(propsOf('url-map/serve-moshi')).toMatchObject({ defaultService: service, hostRules: [{ hosts: ['dev.chatmoshi.com'], service }] })
-  expect(propsOf('url-map/serve-moshi', compiled({ server: { image: 'moshi-srv' } }))).toMatchObject({ defaultService: service, hostRules: [] })
+  expect(propsOf('url-map/serve-moshi')).toMatchObject({ defaultService: service, hostRules: [{ hosts: ['dev.chatmoshi.com'], redirectToHttps: true }] })
+  const certificate = compiled().find((one) => one.kind === 'managed-ssl-certificate')
+  expect(certificate?.props).toMatchObject({ domains: ['dev.chatmoshi.com'], name: certificate?.address.split('/')[1] })
+  expect(propsOf('url-map/serve-moshi-https')).toMatchObject({ defaultService: service })
+  expect(propsOf('target-https-proxy/serve-moshi-https')).toMatchObject({
+    urlMap: { $ref: 'url-map/serve-moshi-https', attribute: 'selfLink' },
+    certificates: [{ $ref: certificate?.address, attribute: 'selfLink' }],
+  })
+  expect(propsOf('forwarding-rule/serve-moshi-https')).toMatchObject({
+    port: 443,
+    target: { $ref: 'target-https-proxy/serve-moshi-https' },
+    address: propsOf('forwarding-rule/serve-moshi')?.['address'],
+  })
+  const plain = compiled({ server: { image: 'moshi-srv' } })
+  expect(propsOf('url-map/serve-moshi', plain)).toMatchObject({ defaultService: service, hostRules: [] })
+  expect(plain.filter((one) => one.address.includes('-https') || one.kind === 'managed-ssl-certificate')).toEqual([])
+})
+
+test('other domains are another certificate, whatever their order', () => {
+  const name = (...domains: string[]) => compiled({ server: { image: 'moshi-srv', domains } }).find((one) => one.kind === 'managed-ssl-certificate')?.address
+  expect(name('a.example.com', 'b.example.com')).toBe(name('b.example.com', 'a.example.com', 'a.example.com'))
+  expect(name('a.example.com')).not.toBe(name('b.example.com'))
 })
 
 test('every resource is of a kind that takes its props, and refers to what comes before it', () => {

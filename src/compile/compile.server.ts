@@ -7,6 +7,7 @@ import { stackLabel } from '../resources/resource.ts'
 import { serviceAccountEmail } from '../resources/service-account/resource.ts'
 import { resource, serviceAddress } from './compilation.ts'
 import type { Compilation } from './compilation.ts'
+import { plainHostRules, compileHttps } from './compile.https.ts'
 import { imageAddress } from './compile.images.ts'
 import { neededByServer } from './compile.parts.ts'
 import { servingName } from './names.ts'
@@ -81,7 +82,7 @@ export function compileServer(compilation: Compilation): readonly DesiredResourc
       'url-map',
       name,
       // other hosts, such as the bare address, lead to the same server
-      { ...common, defaultService: service, hostRules: server.domains.length === 0 ? [] : [{ hosts: server.domains, service }] },
+      { ...common, defaultService: service, hostRules: plainHostRules(server.domains) },
       [compute],
     ),
     resource('target-http-proxy', name, { ...common, urlMap: self('url-map') }, [compute]),
@@ -89,5 +90,6 @@ export function compileServer(compilation: Compilation): readonly DesiredResourc
     resource('forwarding-rule', name, { ...common, target: self('target-http-proxy'), address: { $ref: `global-address/${name}`, attribute: 'address' }, port: 80, labels }, [
       compute,
     ]),
+    ...compileHttps(compilation, name, server.domains, service),
   ]
 }

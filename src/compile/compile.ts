@@ -8,6 +8,7 @@ import type { Address, DesiredResource } from '../engine/types.ts'
 import { managedByLabel, stackLabel } from '../resources/resource.ts'
 import { packageAddress, repositoryAddress, resource, serviceAddress } from './compilation.ts'
 import type { Compilation } from './compilation.ts'
+import { compileDns, dnsApi } from './compile.dns.ts'
 import { compileImages, imageAddress } from './compile.images.ts'
 import { compileAccess, compileStorage, neededByServer } from './compile.parts.ts'
 import type { StackFacts } from './facts.ts'
@@ -48,6 +49,7 @@ export function compileStack(config: StackConfig, facts: StackFacts): readonly D
     ...compilePackage(compilation),
     ...compileImages(compilation),
     ...compileDev(compilation),
+    ...compileDns(compilation),
   ]
 }
 
@@ -60,7 +62,7 @@ function compileProject({ config, projectId, labels }: Compilation): readonly De
 function compileServices({ config, projectId }: Compilation): readonly DesiredResource[] {
   const after: Address[] = [`project/${projectId}`]
   if (config.project.billingAccount !== undefined) after.push(`billing/${projectId}`)
-  const apis = [...neededApis, ...config.apis.filter((api) => !neededApis.includes(api)).toSorted()]
+  const apis = [...neededApis, ...(config.dns === undefined ? [] : [dnsApi]), ...config.apis.filter((api) => !neededApis.includes(api)).toSorted()]
   return [...new Set(apis)].map((service) => resource('service', service, { projectId, service }, after))
 }
 

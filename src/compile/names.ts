@@ -1,4 +1,5 @@
 /** Names that a stack's resources get. Other parts that must meet the same things (import, ssh, logs) take them from here. */
+import { sha256Hex } from '../base/ids.ts'
 
 /** The bucket through which images are imported. Bucket names have at most 63 characters. */
 export function imageBucketName(projectId: string): string {
@@ -22,6 +23,12 @@ export function labelValue(text: string): string {
     .toLowerCase()
     .replaceAll(/[^a-z0-9_-]/g, '-')
     .slice(0, 63)
+}
+
+/** The name of a domain's zone in the project: `chatmoshi.com` -> `zone-chatmoshi-com`. Long ones end in a hash, so that no two are the same. */
+export function zoneName(domain: string): string {
+  const name = `zone-${domain.replaceAll('.', '-')}`
+  return name.length <= 63 ? name : `${name.slice(0, 54).replace(/-+$/, '')}-${sha256Hex(domain).slice(0, 8)}`
 }
 
 /**

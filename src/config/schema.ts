@@ -118,7 +118,7 @@ export const Auth = section('an object: { providers }', {
   providers: list('sign-in providers', oneOf(['email', 'phone', 'anonymous', 'google'])),
 })
 
-/** The DNS zone. This version only checks the section. */
+/** The DNS zone; the server's domains in it get their records. */
 export const Dns = section('an object: { zone }', {
   zone: DomainName,
 })

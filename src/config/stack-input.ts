@@ -29,7 +29,7 @@ export interface StackInput {
   firestore?: FirestoreInput
   /** Sign-in. This version only checks it. */
   auth?: AuthInput
-  /** The DNS zone. This version only checks it. */
+  /** The DNS zone, with the addresses of the server's domains in it. Default: none. */
   dns?: DnsInput
 }
 
@@ -146,7 +146,7 @@ export interface ServerInput {
   strategy?: 'rolling'
   /** The account of `serviceAccounts` that the VMs act as. Default: none. */
   serviceAccount?: string
-  /** Domain names that lead to the group. Default: none. */
+  /** Domain names that lead to the group, over HTTPS with a managed certificate; plain requests for them are sent there. Default: none; the bare address leads to it always. */
   domains?: string[]
 }
 
@@ -170,8 +170,8 @@ export interface AuthInput {
   providers: ('email' | 'phone' | 'anonymous' | 'google')[]
 }
 
-/** The DNS zone. This version only checks the section. */
+/** The DNS zone, and in it the addresses of the server's domains. */
 export interface DnsInput {
-  /** The zone's domain name. */
+  /** The zone's domain name. Its registrar must be told the zone's name servers, once. */
   zone: string
 }

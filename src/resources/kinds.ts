@@ -13,6 +13,10 @@ import { bucketObjectKind } from './bucket-object/provider.ts'
 import { bucketObjectTerraform } from './bucket-object/terraform.ts'
 import { bucketKind } from './bucket/provider.ts'
 import { bucketTerraform } from './bucket/terraform.ts'
+import { dnsManagedZoneKind } from './dns-managed-zone/provider.ts'
+import { dnsManagedZoneTerraform } from './dns-managed-zone/terraform.ts'
+import { dnsRecordSetKind } from './dns-record-set/provider.ts'
+import { dnsRecordSetTerraform } from './dns-record-set/terraform.ts'
 import { firewallKind } from './firewall/provider.ts'
 import { firewallTerraform } from './firewall/terraform.ts'
 import { forwardingRuleKind } from './forwarding-rule/provider.ts'
@@ -27,6 +31,8 @@ import { instanceTemplateKind } from './instance-template/provider.ts'
 import { instanceTemplateTerraform } from './instance-template/terraform.ts'
 import { instanceKind } from './instance/provider.ts'
 import { instanceTerraform } from './instance/terraform.ts'
+import { managedSslCertificateKind } from './managed-ssl-certificate/provider.ts'
+import { managedSslCertificateTerraform } from './managed-ssl-certificate/terraform.ts'
 import { projectIamMemberKind } from './project-iam-member/provider.ts'
 import { projectIamMemberTerraform } from './project-iam-member/terraform.ts'
 import { projectKind } from './project/provider.ts'
@@ -39,6 +45,8 @@ import { serviceKind } from './service/provider.ts'
 import { serviceTerraform } from './service/terraform.ts'
 import { targetHttpProxyKind } from './target-http-proxy/provider.ts'
 import { targetHttpProxyTerraform } from './target-http-proxy/terraform.ts'
+import { targetHttpsProxyKind } from './target-https-proxy/provider.ts'
+import { targetHttpsProxyTerraform } from './target-https-proxy/terraform.ts'
 import { urlMapKind } from './url-map/provider.ts'
 import { urlMapTerraform } from './url-map/terraform.ts'
 import type { NoTerraformEquivalent, TerraformBlock, TerraformMapping } from './terraform.ts'
@@ -67,9 +75,13 @@ const entries: readonly KindEntry[] = [
   entry(backendServiceKind, backendServiceTerraform),
   entry(urlMapKind, urlMapTerraform),
   entry(targetHttpProxyKind, targetHttpProxyTerraform),
+  entry(managedSslCertificateKind, managedSslCertificateTerraform),
+  entry(targetHttpsProxyKind, targetHttpsProxyTerraform),
   entry(forwardingRuleKind, forwardingRuleTerraform),
   entry(instanceTemplateKind, instanceTemplateTerraform),
   entry(instanceGroupKind, instanceGroupTerraform),
+  entry(dnsManagedZoneKind, dnsManagedZoneTerraform),
+  entry(dnsRecordSetKind, dnsRecordSetTerraform),
 ]
 
 /** All kinds of this folder, by name. The kinds that bake and publish are in `src/app/kinds`. */

@@ -1,8 +1,12 @@
 /** What serves a stack, from the config's section to the compute room and back, through the engine; only the machines are fake. */
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { waitFor } from '../../base/wait.ts'
 import { createClients } from '../../client/clients.ts'
 import type { Clients } from '../../client/clients.ts'
+import { openAuthority } from '../../cloud/front/authority.ts'
 import { startTestCloud } from '../../cloud/kernel/testing.ts'
 import type { CallResult, TestCloud } from '../../cloud/kernel/testing.ts'
 import { createComputeRoom } from '../../cloud/rooms/compute/index.ts'
@@ -18,6 +22,7 @@ import { memoryInventory } from '../../engine/inventory.ts'
 import { planStack } from '../../engine/plan.ts'
 import { Gate } from '../../engine/testing/every-stop.ts'
 import type { Address, DesiredResource } from '../../engine/types.ts'
+import { removeAll } from '../../host/files.ts'
 import { resourceKinds } from '../../resources/kinds.ts'
 import { createFakeDriver } from '../../vm/fake/driver.ts'
 import { serveMetadata } from '../../vm/metadata-server.ts'
@@ -28,10 +33,13 @@ const zone = `${compute}/zones/us-central1-c`
 const rooms: { current: ReturnType<typeof createComputeRoom> | undefined } = { current: undefined }
 let archives: Archives
 let cloud: TestCloud
+let folder: string
 
 beforeAll(async () => {
   archives = await makeArchives()
-  const parts = { driver: createFakeDriver(), serveMetadata, availableMemoryMib: async () => 100_000, groupTiming: { busyMs: 10, idleMs: 20, backoffMs: 20 } }
+  folder = await mkdtemp(join(tmpdir(), 'kiln-serving-'))
+  const signCertificate = (await openAuthority(folder)).issue
+  const parts = { signCertificate, driver: createFakeDriver(), serveMetadata, availableMemoryMib: async () => 100_000, groupTiming: { busyMs: 10, idleMs: 20, backoffMs: 20 } }
   cloud = await startTestCloud(() => [portsRoom({ objects: new Map([['up/sparse.tar.gz', archives.sparse]]), accounts: new Map() }), (rooms.current = createComputeRoom(parts))])
   cloud.addProject(projectId)
   await importImage(cloud, 'srv-1')
@@ -41,6 +49,7 @@ afterAll(async () => {
   await rooms.current?.reset?.()
   await cloud.close()
   await archives.remove()
+  await removeAll(folder)
 })
 
 interface Choice {
@@ -118,6 +127,8 @@ const collections = [
   `${compute}/global/backendServices`,
   `${compute}/global/urlMaps`,
   `${compute}/global/targetHttpProxies`,
+  `${compute}/global/targetHttpsProxies`,
+  `${compute}/global/sslCertificates`,
   `${compute}/global/forwardingRules`,
   `${compute}/global/instanceTemplates`,
   `${zone}/instanceGroupManagers`,
@@ -139,7 +150,7 @@ async function down(): Promise<void> {
 }
 
 test('made, in place at the second look, known to the load balancer, and taken away whole', async () => {
-  expect(Object.values(await up())).toEqual(Array.from({ length: 10 }, () => 'create'))
+  expect(Object.values(await up())).toEqual(Array.from({ length: 14 }, () => 'create'))
   expect(await differences()).toEqual({})
   await running('serve-one', 2)
   const rule = await get(`${compute}/global/forwardingRules/serve-one`)
@@ -182,12 +193,17 @@ test('what somebody changed shows in the plan and is healed; what the deployer r
 
 test('the config changes: in place what can be, without anything in use being deleted', async () => {
   await up()
+  const certificate = desired().find((one) => one.kind === 'managed-ssl-certificate')?.address ?? ''
   expect(await up({ health: { path: '/ready', port: 9090 }, server: { size: 3, domains: [] } })).toEqual({
     'firewall/allow-serve-one': 'update',
     'health-check/serve-one': 'update',
     'health-check/serve-one-healing': 'update',
     'instance-group/serve-one': 'update',
     'url-map/serve-one': 'update',
+    [certificate]: 'delete',
+    'url-map/serve-one-https': 'delete',
+    'target-https-proxy/serve-one-https': 'delete',
+    'forwarding-rule/serve-one-https': 'delete',
   })
   expect(await get(`${zone}/instanceGroupManagers/serve-one`)).toMatchObject({ targetSize: 3, namedPorts: [{ name: 'http', port: 9090 }] })
   // another zone is another group, which the backend service moves to before the old one goes
@@ -197,7 +213,7 @@ test('the config changes: in place what can be, without anything in use being de
   expect((await get(`${zone}/instanceGroupManagers`)).items).toBeUndefined()
   // another name is another of everything
   const renamed = await up({ zone: 'us-central1-a', stack: 'two' })
-  expect(Object.values(renamed).toSorted()).toEqual([...Array.from({ length: 10 }, () => 'create'), ...Array.from({ length: 10 }, () => 'delete')])
+  expect(Object.values(renamed).toSorted()).toEqual([...Array.from({ length: 14 }, () => 'create'), ...Array.from({ length: 14 }, () => 'delete')])
   expect((await left()).filter((name) => name.includes('serve-one'))).toEqual([])
   await down()
 })

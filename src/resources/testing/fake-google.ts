@@ -32,10 +32,12 @@ export interface Route {
 /** An answer in Google's error shape. */
 export class FakeError extends Error {
   readonly status: number
+  readonly reason: string
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, reason = `http${status}`) {
     super(message)
     this.status = status
+    this.reason = reason
   }
 }
 
@@ -90,7 +92,7 @@ export async function startFake(service: FakeService): Promise<Fake> {
       } catch (error) {
         if (!(error instanceof FakeError)) problems.push(`${request.method} ${path}: ${String(error)}`)
         const status = error instanceof FakeError ? error.status : 500
-        response.writeHead(status).end(errorBody(status, error instanceof Error ? error.message : ''))
+        response.writeHead(status).end(errorBody(status, error instanceof Error ? error.message : '', error instanceof FakeError ? error.reason : undefined))
       }
     })
   })
@@ -146,8 +148,8 @@ function parseBody(text: string): Body {
   }
 }
 
-function errorBody(code: number, message: string): string {
-  return JSON.stringify({ error: { code, message, errors: [{ message, reason: `http${code}` }] } })
+function errorBody(code: number, message: string, reason = `http${code}`): string {
+  return JSON.stringify({ error: { code, message, errors: [{ message, reason }] } })
 }
 
 /** A map that answers as Google does: 404 for what is missing, 409 for what is there. */

@@ -117,6 +117,20 @@ export function fakeTargetHttpProxies(): FakeCollection {
   })
 }
 
+export function fakeTargetHttpsProxies(): FakeCollection {
+  const verb = (name: string) => ({
+    verb: name,
+    path: `${project}/targetHttpsProxies/{name}/${name}`,
+    edit: (row: Body, { body }: FakeRequest) => void Object.assign(row, withLinks(body)),
+  })
+  return fakeCollection({ collection: 'targetHttpsProxies', verbs: [verb('setUrlMap'), verb('setSslCertificates')] })
+}
+
+/** Managed ones wait for their signature. */
+export function fakeSslCertificates(): FakeCollection {
+  return fakeCollection({ collection: 'sslCertificates', added: (body) => ({ managed: { ...(body['managed'] as Body), status: 'PROVISIONING' } }) })
+}
+
 export function fakeForwardingRules(): FakeCollection {
   return fakeCollection({
     collection: 'forwardingRules',

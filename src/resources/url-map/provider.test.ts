@@ -18,6 +18,7 @@ kindContract(urlMapKind, {
     { props: { ...props, hostRules: [] }, paths: ['hostRules'] },
     { props: { ...props, hostRules: [{ ...rule, service: `${service}-b` }] }, paths: ['hostRules'] },
     { props: { ...props, hostRules: [rule, { hosts: ['api.example.com'], service: `${service}-b` }] }, paths: ['hostRules'] },
+    { props: { ...props, hostRules: [{ hosts: rule.hosts, redirectToHttps: true }] }, paths: ['hostRules'] },
     { props: { ...props, description: 'other' }, paths: ['description'] },
   ],
   drift: {
@@ -41,6 +42,26 @@ test('an old fingerprint is read again', async () => {
   maps.meddle('serve-srv', { hostRules: [] })
   const changed = urlMapKind.parse({ ...props, defaultService: `${service}-b` })
   expect(urlMapKind.diff(changed, await urlMapKind.update(contextOf(fake), changed, observed, urlMapKind.diff(changed, observed)))).toEqual([])
+  await fake.close()
+})
+
+test('hosts that are sent to https: with the code left out as Google does it, and no other redirect passes for it', async () => {
+  const maps = fakeUrlMaps()
+  const fake = await startFake(maps)
+  const parsed = urlMapKind.parse({ ...props, hostRules: [{ hosts: ['dev.example.com'], redirectToHttps: true }] })
+  expect(urlMapKind.diff(parsed, await urlMapKind.create(contextOf(fake), parsed))).toEqual([])
+  const look = async (defaultUrlRedirect: object) => {
+    maps.meddle('serve-srv', { pathMatchers: [{ name: 'hosts-1', defaultUrlRedirect }] })
+    const live = await urlMapKind.observe(contextOf(fake), urlMapKind.identity(parsed))
+    return live === undefined ? [] : urlMapKind.diff(parsed, live).map((difference) => difference.path)
+  }
+  expect(await look({ httpsRedirect: true })).toEqual([])
+  expect(await look({ httpsRedirect: true, hostRedirect: 'other.example.com' })).toEqual(['hostRules', 'otherRules'])
+  expect(await look({ httpsRedirect: true, redirectResponseCode: 'FOUND' })).toEqual(['hostRules', 'otherRules'])
+  expect(await look({ httpsRedirect: true, stripQuery: true })).toEqual(['hostRules', 'otherRules'])
+  expect(urlMapTerraform('srv', parsed)).toMatchObject({
+    body: { path_matcher: [{ name: 'hosts-1', default_url_redirect: [{ https_redirect: true, redirect_response_code: 'MOVED_PERMANENTLY_DEFAULT', strip_query: false }] }] },
+  })
   await fake.close()
 })
 

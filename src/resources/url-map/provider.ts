@@ -20,7 +20,11 @@ export const urlMapKind = computeKind<UrlMapProps, UrlMapAttributes>({
       name: map.name ?? '',
       selfLink: map.selfLink ?? '',
       defaultService: resourcePath(map.defaultService ?? ''),
-      hostRules: (map.hostRules ?? []).map((rule) => ({ hosts: rule.hosts ?? [], service: resourcePath(matchers.get(rule.pathMatcher)?.defaultService ?? '') })),
+      hostRules: (map.hostRules ?? []).map((rule) => {
+        const matcher = matchers.get(rule.pathMatcher)
+        const service = resourcePath(matcher?.defaultService ?? '')
+        return { hosts: rule.hosts ?? [], service, ...(isHttpsRedirect(matcher?.defaultUrlRedirect) ? { redirectToHttps: true } : {}) }
+      }),
       otherRules: otherRules(map),
       description: map.description ?? '',
       fingerprint: map.fingerprint ?? '',
@@ -31,7 +35,10 @@ export const urlMapKind = computeKind<UrlMapProps, UrlMapAttributes>({
     compare(urlMapResource, {
       defaultService: [observed.defaultService, resourcePath(props.defaultService)],
       // order has no meaning: the most specific host wins
-      hostRules: [sorted(observed.hostRules), sorted(props.hostRules.map((rule) => ({ ...rule, service: resourcePath(rule.service) })))],
+      hostRules: [
+        sorted(observed.hostRules),
+        sorted(props.hostRules.map((rule) => ('service' in rule ? { ...rule, service: resourcePath(rule.service) } : { ...rule, service: '' }))),
+      ],
       otherRules: [observed.otherRules, []],
       description: [observed.description, props.description],
     }),
@@ -48,7 +55,17 @@ export const urlMapKind = computeKind<UrlMapProps, UrlMapAttributes>({
 })
 
 function sorted(rules: UrlMapAttributes['hostRules']): readonly string[] {
-  return rules.flatMap((rule) => rule.hosts.map((host) => `${host} -> ${rule.service}`)).toSorted()
+  return rules.flatMap((rule) => rule.hosts.map((host) => `${host} -> ${rule.redirectToHttps === true ? 'https' : rule.service}`)).toSorted()
+}
+
+/** The same URL with https, for good (301). */
+const httpsRedirect = { httpsRedirect: true, redirectResponseCode: 'MOVED_PERMANENTLY_DEFAULT', stripQuery: false } as const
+
+function isHttpsRedirect(redirect: compute_v1.Schema$HttpRedirectAction | undefined): boolean {
+  if (redirect?.httpsRedirect !== true || redirect.stripQuery === true) return false
+  const isElsewhere = [redirect.hostRedirect, redirect.pathRedirect, redirect.prefixRedirect].some((part) => part !== undefined && part !== null && part !== '')
+  // Google leaves the default code out
+  return !isElsewhere && (redirect.redirectResponseCode ?? httpsRedirect.redirectResponseCode) === httpsRedirect.redirectResponseCode
 }
 
 function desiredMap(props: UrlMapProps): compute_v1.Schema$UrlMap {
@@ -57,7 +74,10 @@ function desiredMap(props: UrlMapProps): compute_v1.Schema$UrlMap {
     description: props.description,
     defaultService: resourcePath(props.defaultService),
     hostRules: props.hostRules.map((rule, index) => ({ hosts: rule.hosts, pathMatcher: matcherName(index) })),
-    pathMatchers: props.hostRules.map((rule, index) => ({ name: matcherName(index), defaultService: resourcePath(rule.service) })),
+    pathMatchers: props.hostRules.map((rule, index) => ({
+      name: matcherName(index),
+      ...('service' in rule ? { defaultService: resourcePath(rule.service) } : { defaultUrlRedirect: httpsRedirect }),
+    })),
   }
 }
 
@@ -68,7 +88,8 @@ function otherRules(map: compute_v1.Schema$UrlMap): readonly string[] {
     const entries = Object.entries(place).filter(([key, value]) => fields.some((field) => field === key) && isFilled(value))
     return entries.map(([key]) => `${prefix}${key}`)
   }
-  return [...named(map, ''), ...(map.pathMatchers ?? []).flatMap((matcher) => named(matcher, `pathMatchers.${matcher.name ?? ''}.`))]
+  const known = (matcher: compute_v1.Schema$PathMatcher): object => (isHttpsRedirect(matcher.defaultUrlRedirect) ? { ...matcher, defaultUrlRedirect: undefined } : matcher)
+  return [...named(map, ''), ...(map.pathMatchers ?? []).flatMap((matcher) => named(known(matcher), `pathMatchers.${matcher.name ?? ''}.`))]
 }
 
 function isFilled(value: unknown): boolean {

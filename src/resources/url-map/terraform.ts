@@ -15,7 +15,12 @@ export const urlMapTerraform: TerraformMapping<UrlMapProps> = (name, props) => (
       ? {}
       : {
           host_rule: props.hostRules.map((rule, index) => ({ hosts: rule.hosts, path_matcher: matcherName(index) })),
-          path_matcher: props.hostRules.map((rule, index) => ({ name: matcherName(index), default_service: terraformLink(rule.service) })),
+          path_matcher: props.hostRules.map((rule, index) => ({
+            name: matcherName(index),
+            ...('service' in rule
+              ? { default_service: terraformLink(rule.service) }
+              : { default_url_redirect: [{ https_redirect: true, redirect_response_code: 'MOVED_PERMANENTLY_DEFAULT', strip_query: false }] }),
+          })),
         }),
     ...(props.description === '' ? {} : { description: props.description }),
   },
