@@ -21,8 +21,10 @@ const isWanted = (client: string, name: string): boolean => wanted.length === 0 
 const rows: Row[] = []
 const bench = await openBench()
 
+/** At once, so that a run that is broken off keeps what it saw. */
 function tell(row: Row): void {
   rows.push(row)
+  writePage()
   const { outcome } = row
   const name = `${row.client.name}/${row.case.name}`
   console.log(`${outcome.result.padEnd(8)}${name.padEnd(40)} ${outcome.seconds.toFixed(0).padStart(5)} s${outcome.result === 'skipped' ? `  ${outcome.reason}` : ''}`)
@@ -54,7 +56,6 @@ try {
 }
 
 const count = (result: Outcome['result']): number => rows.filter((row) => row.outcome.result === result).length
-writePage()
 console.log(`${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped`)
 process.exitCode = count('failed') === 0 && rows.length > 0 ? 0 : 1
 

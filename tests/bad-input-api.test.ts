@@ -240,6 +240,12 @@ describe('bodies and addresses', () => {
     expect(await send('GET /compute.googleapis.com/ HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 (400|404) /)
     expect(await send('NONSENSE\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /)
     expect(await send(`GET / HTTP/1.1\r\n${own}X: ${'y'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /)
+    // Another protocol is offered and not taken: the request is judged as what it is.
+    for (const upgrade of ['websocket', 'h2c', 'TLS/1.0']) {
+      const offer = `Connection: Upgrade, HTTP2-Settings\r\nUpgrade: ${upgrade}\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n`
+      const answer = await send(`GET /${compute}/zones HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${offer}\r\n`)
+      expect(answer, upgrade).toMatch(/^HTTP\/1\.1 401 /)
+    }
     expect((await cloud.call('GET', `${compute}/zones`)).status).toBe(200)
   })
 })

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Service accounts with keys, policies, custom roles, workload identity pools; a 403 says which role has the permission
+# Service accounts with keys and signatures, policies, custom roles, workload identity pools; a 403 says which role has the permission
 . "$LIB"
 project iam.googleapis.com iamcredentials.googleapis.com storage.googleapis.com sts.googleapis.com
 gcloud iam service-accounts create robot-one --display-name 'Robot one'
@@ -19,4 +19,14 @@ contains 'pool' "$(gcloud iam workload-identity-pools describe ci-pool --locatio
 POOL=$(gcloud iam workload-identity-pools describe ci-pool --location=global --format='value(name)')
 gcloud iam service-accounts add-iam-policy-binding "$EMAIL" --role=roles/iam.workloadIdentityUser --member="principalSet://iam.googleapis.com/$POOL/attribute.repository_id/1" >/dev/null
 contains 'impersonation' "$(gcloud storage ls --impersonate-service-account="$EMAIL" 2>/dev/null)" "gs://$PROJECT-data/"
+printf 'to sign' >blob
+gcloud iam service-accounts sign-blob --iam-account="$EMAIL" blob signature
+[ "$(wc -c <signature)" = 256 ] || { echo 'a signature of a 2048-bit key has 256 bytes' >&2; exit 1; }
+printf '{"sub":"%s","aud":"https://a.example"}' "$EMAIL" >claims.json
+gcloud iam service-accounts sign-jwt --iam-account="$EMAIL" claims.json jwt
+equal 'signed claims' "$(cut -d. -f2 jwt | tr '_-' '/+' | base64 -di 2>/dev/null)" "$(cat claims.json)"
+KEY=$(sed -n 's/^ *"private_key_id": "\(.*\)",*$/\1/p' key.json)
+contains 'keys list' "$(gcloud iam service-accounts keys list --iam-account="$EMAIL" --managed-by=user --format='value(name.basename())')" "$KEY"
+gcloud iam service-accounts keys delete "$KEY" --iam-account="$EMAIL"
+refused 'invalid_grant' env CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE=key.json CLOUDSDK_CONFIG="$PWD/after" gcloud storage ls
 contains 'identity token' "$(gcloud auth print-identity-token --impersonate-service-account="$EMAIL" --audiences=https://a.example 2>/dev/null)" .
