@@ -24,7 +24,7 @@ gcloud iam service-accounts sign-blob --iam-account="$EMAIL" blob signature
 [ "$(wc -c <signature)" = 256 ] || { echo 'a signature of a 2048-bit key has 256 bytes' >&2; exit 1; }
 printf '{"sub":"%s","aud":"https://a.example"}' "$EMAIL" >claims.json
 gcloud iam service-accounts sign-jwt --iam-account="$EMAIL" claims.json jwt
-equal 'signed claims' "$(cut -d. -f2 jwt | tr '_-' '/+' | base64 -di 2>/dev/null)" "$(cat claims.json)"
+equal 'signed claims' "$(python3 -c 'import base64; print(base64.urlsafe_b64decode(open("jwt").read().split(".")[1] + "==").decode())')" "$(cat claims.json)"
 KEY=$(sed -n 's/^ *"private_key_id": "\(.*\)",*$/\1/p' key.json)
 contains 'keys list' "$(gcloud iam service-accounts keys list --iam-account="$EMAIL" --managed-by=user --format='value(name.basename())')" "$KEY"
 gcloud iam service-accounts keys delete "$KEY" --iam-account="$EMAIL"

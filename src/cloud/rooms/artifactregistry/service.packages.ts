@@ -22,7 +22,7 @@ export interface PackageService {
   /** @throws ApiError 404 */
   getVersion(repository: RepositoryRecord, name: string, version: string): Resource
   files(repository: RepositoryRecord): readonly Resource[]
-  /** `fileId` is `PACKAGE/FILENAME`, or the file name alone. @throws ApiError 404 */
+  /** `fileId` is `PACKAGE/FILENAME`, or the file name alone; its slash may be escaped once more than in a URL, as gcloud has it. @throws ApiError 404 */
   findFile(repository: RepositoryRecord, fileId: string): FileRecord
   renderFile(repository: RepositoryRecord, file: FileRecord): Resource
   pythonPackages(repository: RepositoryRecord): readonly Resource[]
@@ -71,7 +71,8 @@ export function createPackageService(deps: PackageServiceDeps): PackageService {
     )
   }
 
-  function findFile(repository: RepositoryRecord, fileId: string): FileRecord {
+  function findFile(repository: RepositoryRecord, sentId: string): FileRecord {
+    const fileId = unescaped(sentId)
     const slash = fileId.lastIndexOf('/')
     const file = store.findFile(repository.uid, fileId.slice(slash + 1))
     if (file === undefined || (slash !== -1 && fileId.slice(0, slash) !== file.package)) throw missing(`${base(repository)}/files/${encodeURIComponent(fileId)}`)
@@ -169,4 +170,9 @@ function sorted(resources: readonly Resource[]): readonly Resource[] {
 
 function missing(name: string): Error {
   return notFound(`Requested entity was not found: ${name}.`)
+}
+
+/** The escape is a part of a file's name for Google, so that a client which escapes names for URLs sends `%252F`. */
+function unescaped(fileId: string): string {
+  return fileId.replace(/%(2F|2B|5E)/gi, (escape) => decodeURIComponent(escape))
 }
