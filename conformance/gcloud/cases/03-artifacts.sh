@@ -13,10 +13,12 @@ list=(--repository=pypi --location="$REGION")
 equal packages "$(gcloud artifacts packages list "${list[@]}" --format='value(name.basename())' 2>/dev/null)" moshi-server
 equal versions "$(gcloud artifacts versions list --package=moshi-server "${list[@]}" --format='value(name.basename())' --sort-by=name 2>/dev/null)" $'0.1.0\n0.2.0'
 contains files "$(gcloud artifacts files list "${list[@]}" --format='value(name)' 2>/dev/null)" moshi_server-0.1.0
-FILE=$(gcloud artifacts files list "${list[@]}" --format='value(name.basename())' 2>/dev/null | grep 0.2.0)
-gcloud artifacts files delete "$FILE" "${list[@]}" --quiet
-refused '0.2.0' gcloud artifacts files describe "$FILE" "${list[@]}"
 gcloud artifacts versions delete 0.1.0 --package=moshi-server "${list[@]}" --quiet
 equal 'versions after delete' "$(gcloud artifacts versions list --package=moshi-server "${list[@]}" --format='value(name.basename())' 2>/dev/null)" 0.2.0
 gcloud artifacts packages delete moshi-server "${list[@]}" --quiet
+upload "$(wheel other-package 1.0.0)"
+FILE=other-package/other_package-1.0.0-py3-none-any.whl
+equal 'a file' "$(gcloud artifacts files describe "$FILE" "${list[@]}" --format='value(owner.basename())' 2>/dev/null)" 1.0.0
+gcloud artifacts files delete "$FILE" "${list[@]}" --quiet
+refused 'NOT_FOUND' gcloud artifacts files describe "$FILE" "${list[@]}"
 gcloud artifacts repositories delete pypi --location="$REGION" --quiet
