@@ -25,6 +25,7 @@ import { kilnVersion } from '../version.ts'
 import { daemonPaths, ownerCredentials } from './files.ts'
 import type { DaemonFile } from './files.ts'
 import { createGrpcFront } from './grpc.ts'
+import { locateOwnNames } from './own-names.ts'
 import { createPublicImages } from './public-images.ts'
 import { createRooms } from './rooms.ts'
 
@@ -53,6 +54,7 @@ export async function serveCloud(options: { readonly home: KilnHome; readonly po
     let port = 0
     let front: Front | undefined
     kernel = await openKernel({ home, log, rootUrl: () => `http://127.0.0.1:${port}` })
+    const opened = kernel
     const rooms = createRooms({
       driver: createQemuDriver({ home }),
       publicImages: createPublicImages(home),
@@ -74,12 +76,12 @@ export async function serveCloud(options: { readonly home: KilnHome; readonly po
     })
     const grpc = createGrpcFront({ rooms, port: () => port, onUnexpected: (error, path) => log.error({ err: error, path }, 'a gRPC call failed unexpectedly') })
     const onHttp2 = (socket: TLSSocket): void => grpc.handleConnection(socket, { secure: true })
-    front = createFront({ authority, server: server.app.server, onHttp2, offline: options.offline === true })
+    const locate = locateOwnNames(() => opened.ports.use('names'))
+    front = createFront({ authority, server: server.app.server, onHttp2, offline: options.offline === true, locate })
     await front.listen(daemonPaths(home).guestSocket)
     port = await listen(server.listen, options.port)
     await startRooms(rooms)
     kernel.operations.resume()
-    const opened = kernel
     return {
       url: `http://127.0.0.1:${port}`,
       port,

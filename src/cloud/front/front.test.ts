@@ -16,6 +16,7 @@ import type { Authority } from './authority.ts'
 import { createFront } from './front.ts'
 import type { Front } from './front.ts'
 import { isGoogleHost, parseAuthority } from './hosts.ts'
+import type { Locate } from './proxy.ts'
 
 let folder = ''
 let authority: Authority
@@ -25,12 +26,16 @@ let port = 0
 const http2Sockets: TLSSocket[] = []
 
 /** A server behind a front, which answers with what it was asked. */
-async function startBehindFront(offline: boolean, handshakeTimeoutMs = 20_000): Promise<{ readonly server: Server; readonly front: Front; readonly port: number }> {
+async function startBehindFront(
+  offline: boolean,
+  handshakeTimeoutMs = 20_000,
+  locate?: Locate,
+): Promise<{ readonly server: Server; readonly front: Front; readonly port: number }> {
   const made = createServer((request, response) => {
     if (own.onRequest(request.url ?? '', request, response)) return
     response.end(JSON.stringify({ host: request.headers.host, url: request.url }))
   })
-  const own = createFront({ authority, server: made, onHttp2: (socket) => http2Sockets.push(socket), offline, handshakeTimeoutMs })
+  const own = createFront({ authority, server: made, onHttp2: (socket) => http2Sockets.push(socket), offline, handshakeTimeoutMs, ...(locate === undefined ? {} : { locate }) })
   await new Promise<void>((done) => made.listen(0, '127.0.0.1', done))
   return { server: made, front: own, port: (made.address() as AddressInfo).port }
 }
@@ -225,6 +230,32 @@ describe('proxy', () => {
       })
       expect(response).toEqual({ status: 403, flavor: undefined })
     }
+  })
+
+  test("names of the cloud's own zones lead where the cloud says, offline too; a look-up that fails is nobody's name", async () => {
+    const locate: Locate = async (host, asked) => {
+      if (host === 'broken.example.com') throw new Error('no')
+      return host === 'dev.example.com' && (asked === 443 || asked === 80) ? { host: '127.0.0.1', port } : undefined
+    }
+    const offline = await startBehindFront(true, 20_000, locate)
+    const tunnel = await connectThrough(offline.port, 'dev.example.com:443')
+    expect(tunnel.status).toBe(200)
+    const answer = new Promise<string>((resolve) => tunnel.socket.once('data', (data) => resolve(data.toString())))
+    tunnel.socket.write('GET /in HTTP/1.1\r\nHost: dev.example.com\r\nConnection: close\r\n\r\n')
+    expect(await answer).toContain('"host":"dev.example.com","url":"/in"')
+    tunnel.socket.destroy()
+    const text = await new Promise<string>((resolve, reject) => {
+      const request = httpRequest({ port: offline.port, host: '127.0.0.1', path: 'http://dev.example.com/plain' }, (response) => {
+        response.setEncoding('utf8').once('data', resolve)
+      })
+      request.once('error', reject).end()
+    })
+    expect(text).toBe('{"host":"dev.example.com","url":"/plain"}')
+    expect((await connectThrough(offline.port, 'www.example.com:443')).status).toBe(403)
+    expect((await connectThrough(offline.port, 'broken.example.com:443')).status).toBe(403)
+    await offline.front.close()
+    offline.server.closeAllConnections()
+    await new Promise<void>((done) => offline.server.close(() => done()))
   })
 
   test('offline, nothing but Google hosts is reachable, by tunnel or plainly', async () => {

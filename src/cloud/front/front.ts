@@ -10,6 +10,7 @@ import { removeAll } from '../../host/files.ts'
 import type { Authority } from './authority.ts'
 import { isGoogleHost } from './hosts.ts'
 import { createProxy } from './proxy.ts'
+import type { Locate } from './proxy.ts'
 import { createTlsFront } from './tls.ts'
 
 export interface FrontOptions {
@@ -19,6 +20,8 @@ export interface FrontOptions {
   /** Takes HTTP/2 connections. */
   readonly onHttp2: (socket: TLSSocket) => void
   readonly offline: boolean
+  /** Where names of the cloud's own DNS zones lead. */
+  readonly locate?: Locate
   /** Hosts of others that a room serves, such as the issuer of GitHub's tokens. */
   readonly extraHosts?: ReadonlySet<string>
   readonly handshakeTimeoutMs?: number
@@ -41,7 +44,7 @@ export function createFront(options: FrontOptions): Front {
     onHttp2: options.onHttp2,
     ...(options.handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs: options.handshakeTimeoutMs }),
   })
-  const proxy = createProxy({ isServed, accept: (socket) => tls.accept(socket), offline: options.offline })
+  const proxy = createProxy({ isServed, accept: (socket) => tls.accept(socket), offline: options.offline, ...(options.locate === undefined ? {} : { locate: options.locate }) })
   options.server.on('connect', (request: IncomingMessage, socket: Duplex, head: Buffer) => proxy.onConnect(request, socket, head))
   const guests = new Set<Duplex>()
   const local = createNetServer({ allowHalfOpen: true }, (socket) => {

@@ -1,6 +1,6 @@
 /**
  * The HTTP proxy through which unmodified tools reach the pocket cloud: CONNECT (RFC 9110, 9.3.6) to a Google host ends here, to any
- * other host it is a tunnel, or refused when the cloud is offline. Plain requests in absolute form are forwarded in the same way.
+ * other host it is a tunnel, or refused when the cloud is offline; names of the cloud's own DNS zones lead to its load balancers. Plain requests in absolute form are forwarded in the same way.
  */
 import { request as httpRequest } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -12,12 +12,21 @@ import { describeError } from '../../base/errors.ts'
 import { SECOND_MS } from '../../base/units.ts'
 import { parseAuthority } from './hosts.ts'
 
+export interface Target {
+  readonly host: string
+  readonly port: number
+}
+
+export type Locate = (host: string, port: number) => Promise<Target | undefined>
+
 export interface ProxyOptions {
   readonly isServed: (host: string) => boolean
   /** Takes the socket of a tunnel to a Google host, on which the client begins TLS now. */
   readonly accept: (socket: Duplex) => void
   /** Nothing but Google's hosts is reachable. */
   readonly offline: boolean
+  /** Where a name leads that is one of the cloud's own; undefined for every other. Such names are reachable when it is offline too. */
+  readonly locate?: Locate
   readonly maxTunnels?: number
 }
 
@@ -38,6 +47,11 @@ export function createProxy(options: ProxyOptions): Proxy {
   const open = new Set<Duplex>()
   const maxTunnels = options.maxTunnels ?? 1024
 
+  /** A name that could not be looked up is nobody's. */
+  async function locate(host: string, port: number): Promise<Target | undefined> {
+    return options.locate?.(host, port).catch(() => undefined)
+  }
+
   function track(socket: Duplex): void {
     open.add(socket)
     socket.once('close', () => open.delete(socket))
@@ -57,8 +71,10 @@ export function createProxy(options: ProxyOptions): Proxy {
         options.accept(socket)
         return
       }
-      if (options.offline) return refuse(socket, 403, offlineText(target.host))
-      tunnel(socket, head, target, track)
+      void locate(target.host, target.port).then((own) => {
+        if (own === undefined && options.offline) refuse(socket, 403, offlineText(target.host))
+        else tunnel(socket, head, own ?? target, track)
+      })
     },
 
     onRequest(target, request, response) {
@@ -73,12 +89,13 @@ export function createProxy(options: ProxyOptions): Proxy {
       if (options.isServed(url.hostname)) {
         // A program that looks for a metadata server must see at once that there is none outside of a VM; a token must not travel in the clear.
         answer(response, 403, `The pocket cloud serves ${url.hostname} over https alone. (The metadata server is there inside of VMs only.)`)
-      } else if (options.offline) {
-        answer(response, 403, offlineText(url.hostname))
       } else if (url.protocol !== 'http:') {
         answer(response, 400, 'An https URL is asked for with CONNECT.')
       } else {
-        forward(request, response, url)
+        void locate(url.hostname, Number(url.port || 80)).then((own) => {
+          if (own === undefined && options.offline) answer(response, 403, offlineText(url.hostname))
+          else forward(request, response, url, own)
+        })
       }
       return true
     },
@@ -106,7 +123,7 @@ function answer(response: ServerResponse, status: number, message: string): void
   response.end(`${message}\n`)
 }
 
-function tunnel(client: Duplex, head: Buffer, target: { readonly host: string; readonly port: number }, track: (socket: Socket) => void): void {
+function tunnel(client: Duplex, head: Buffer, target: Target, track: (socket: Socket) => void): void {
   const upstream = connect({ host: target.host, port: target.port })
   track(upstream)
   let established = false
@@ -127,12 +144,17 @@ function tunnel(client: Duplex, head: Buffer, target: { readonly host: string; r
   client.once('close', () => upstream.destroy())
 }
 
-function forward(request: IncomingMessage, response: ServerResponse, url: URL): void {
+function forward(request: IncomingMessage, response: ServerResponse, url: URL, at: Target | undefined): void {
   const listed = String(request.headers.connection ?? '')
     .split(',')
     .map((name) => name.trim().toLowerCase())
   const kept = Object.entries(request.headers).filter(([name]) => !hopByHop.has(name) && !listed.includes(name))
-  const upstream = httpRequest(url, { method: request.method, headers: { ...Object.fromEntries(kept), host: url.host, via: '1.1 kiln' }, timeout: CONNECT_TIMEOUT_MS })
+  const upstream = httpRequest(url, {
+    ...(at === undefined ? {} : { hostname: at.host, port: at.port }),
+    method: request.method,
+    headers: { ...Object.fromEntries(kept), host: url.host, via: '1.1 kiln' },
+    timeout: CONNECT_TIMEOUT_MS,
+  })
   upstream.once('response', (from) => {
     const headers = Object.entries(from.headers).filter(([name, value]) => !hopByHop.has(name) && value !== undefined)
     response.writeHead(from.statusCode ?? 502, Object.fromEntries(headers) as Record<string, string | string[]>)

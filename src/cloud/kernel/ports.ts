@@ -69,11 +69,18 @@ export interface ObjectsPort {
   read(object: ObjectInfo): Readable
 }
 
+/** Provided by the dns room. */
+export interface NamesPort {
+  /** IPv4 addresses that the public zones of this cloud give for a host; empty for names of no zone. */
+  addresses(host: string): readonly string[]
+}
+
 export interface Ports {
   serviceAccounts: ServiceAccountsPort
   serviceAccountKeys: ServiceAccountKeysPort
   workloadIdentity: WorkloadIdentityPort
   objects: ObjectsPort
+  names: NamesPort
 }
 
 export interface PortRegistry {

@@ -3,6 +3,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { Room } from '../../kernel/room.ts'
 import { recordRoutes } from './routes.records.ts'
 import { zoneRoutes } from './routes.zones.ts'
+import { answerQuery } from './server/answer.ts'
 import { createNameBook } from './server/book.ts'
 import { listenDns } from './server/listener.ts'
 import type { DnsListener } from './server/listener.ts'
@@ -23,6 +24,9 @@ export function createDnsRoom(): Room {
     migrations: dnsMigrations,
     routes(opened) {
       kernel = opened
+      opened.ports.provide('names', {
+        addresses: (host) => answerQuery(book, `${host}.`, 'A').answers.flatMap((set) => (set.type === 'A' ? set.rrdatas : [])),
+      })
       const store = createDnsStore(opened.database)
       const changes = createChangeService(opened, store, book)
       const zones = createZoneService(opened, store, changes, book)

@@ -140,6 +140,13 @@ test('the longest zone answers, wildcards reach as far as they should, CNAMEs ar
   expect(child).toMatchObject({ rcode: 'NOERROR', flag_aa: false, answers: [], authorities: [{ type: 'NS' }], additionals: [{ type: 'A', data: '192.0.2.53' }] })
 })
 
+test('other parts of the cloud ask for the addresses of a host, without a resolver', () => {
+  const { addresses } = cloud.kernel().ports.use('names')
+  expect(addresses('www.main.example')).toEqual(['192.0.2.1', '192.0.2.2'])
+  expect(addresses('ALIAS.main.example')).toEqual(['192.0.2.1', '192.0.2.2'])
+  for (const host of ['main.example', 'missing.main.example', 'www.google.com', '127.0.0.1', 'localhost', '']) expect([host, addresses(host)]).toEqual([host, []])
+})
+
 test('long replies are cut over UDP and whole over TCP', async () => {
   const cut = await ask('big.main.example', 'TXT')
   expect((cut.flags ?? 0) & TRUNCATED_RESPONSE).not.toBe(0)
