@@ -16,6 +16,12 @@ import { createCloudBilling } from './cloud-billing.ts'
 import type { CloudBilling } from './cloud-billing.ts'
 import { createCloudDns } from './cloud-dns.ts'
 import type { CloudDns } from './cloud-dns.ts'
+import { createFirebaseRules } from './firebase-rules.ts'
+import type { FirebaseRules } from './firebase-rules.ts'
+import { createFirestoreAdmin } from './firestore-admin.ts'
+import type { FirestoreAdmin } from './firestore-admin.ts'
+import { createIdentityPlatform } from './identity-platform.ts'
+import type { IdentityPlatform } from './identity-platform.ts'
 import { createTransport, transportFetch } from './transport.ts'
 import type { Credentials, RetryPolicy, Transport } from './transport.ts'
 
@@ -46,6 +52,9 @@ export interface Clients {
   readonly artifactRegistry: ArtifactRegistry
   readonly cloudBilling: CloudBilling
   readonly cloudDns: CloudDns
+  readonly firestoreAdmin: FirestoreAdmin
+  readonly firebaseRules: FirebaseRules
+  readonly identityPlatform: IdentityPlatform
 }
 
 /**
@@ -76,6 +85,9 @@ export function createClients(options: ClientOptions = {}): Clients {
     artifactRegistry: createArtifactRegistry(transport),
     cloudBilling: createCloudBilling(transport),
     cloudDns: createCloudDns(transport),
+    firestoreAdmin: createFirestoreAdmin(transport),
+    firebaseRules: createFirebaseRules(transport),
+    identityPlatform: createIdentityPlatform(transport),
   }
 }
 

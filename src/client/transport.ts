@@ -45,7 +45,16 @@ export interface Transport {
   /** @throws ApiError E_API, E_PERMISSION, E_NETWORK, E_CLOUD_NOT_RUNNING; the abort reason when aborted. */
   readonly send: (googleUrl: string, options?: SendOptions) => Promise<Response>
   /** `send` with JSON in and out. */
-  readonly json: <T>(method: string, googleUrl: string, options?: { readonly body?: unknown; readonly signal?: AbortSignal }) => Promise<T>
+  readonly json: <T>(method: string, googleUrl: string, options?: JsonOptions) => Promise<T>
+}
+
+export interface JsonOptions {
+  readonly body?: unknown
+  readonly signal?: AbortSignal
+  /** As in `SendOptions`. */
+  readonly repeatable?: boolean
+  /** The project that the call counts for: some APIs refuse a person's credentials without one. */
+  readonly quotaProject?: string
 }
 
 export interface TransportOptions {
@@ -109,10 +118,15 @@ export function createTransport(options: TransportOptions): Transport {
   return {
     url: rewrite,
     send,
-    async json<T>(method: string, googleUrl: string, call: { readonly body?: unknown; readonly signal?: AbortSignal } = {}): Promise<T> {
+    async json<T>(method: string, googleUrl: string, call: JsonOptions = {}): Promise<T> {
       const response = await send(googleUrl, {
         method,
-        headers: { accept: 'application/json', ...(call.body === undefined ? {} : { 'content-type': 'application/json' }) },
+        headers: {
+          accept: 'application/json',
+          ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(call.quotaProject === undefined ? {} : { 'x-goog-user-project': call.quotaProject }),
+        },
+        ...(call.repeatable === undefined ? {} : { repeatable: call.repeatable }),
         ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
         ...(call.signal === undefined ? {} : { signal: call.signal }),
       })

@@ -53,9 +53,9 @@ export function attributeOf(attributes: Attributes, found: Ref, from: Address): 
 
 /** Why something that is not ours, or that is kept, may not be deleted to make it anew; undefined when it may. */
 export function replacementRefusal<Clients>(kind: AnyKind<Clients>, row: InventoryRow | undefined, address: Address, differences: readonly Difference[]): KilnError | undefined {
-  if (row?.made === true && kind.keepOnDestroy !== true) return undefined
+  if (row?.made === true && kind.keepOnDestroy !== true && kind.neverReplaced === undefined) return undefined
   const paths = differences.filter((difference) => difference.forcesReplacement === true).map((difference) => describeDifference(difference))
-  const why = row?.made === true ? 'Kiln never deletes a thing of this kind' : 'this stack did not make it'
+  const why = kind.neverReplaced ?? (row?.made === true ? 'Kiln never deletes a thing of this kind' : 'this stack did not make it')
   return new KilnError('E_PLAN', `${address} exists and cannot be changed in place (${paths.join('; ')}), and ${why}`, {
     hint: 'change the config to what exists, choose another name, or delete it yourself if nobody needs it',
   })

@@ -70,6 +70,8 @@ export interface ResourceKind<Props, Attributes extends Readonly<Record<string, 
   readonly createBeforeDelete?: boolean
   /** Optional: kinds that the user would not want deleted by `destroy` (a project). They are only forgotten. */
   readonly keepOnDestroy?: boolean
+  /** Optional: a plan never deletes a thing of this kind to make it anew; the reason, which completes "…, and ". Only `remove` deletes it. */
+  readonly neverReplaced?: string
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- kinds of different shapes live in one list; the engine only passes their own values back to them

@@ -56,3 +56,13 @@ async function change(access: PolicyAccess, edit: (policy: IamPolicy) => readonl
 function isPlain(binding: IamBinding, role: string): boolean {
   return binding.role === role && (binding.condition === undefined || binding.condition === null)
 }
+
+/** A policy in the shape that Google's clients take. Version 3, so that conditions of other bindings are kept. */
+export function policySchema(policy: IamPolicy) {
+  const bindings = (policy.bindings ?? []).map((binding) => ({
+    role: binding.role ?? '',
+    members: [...(binding.members ?? [])],
+    ...(binding.condition === undefined || binding.condition === null ? {} : { condition: binding.condition }),
+  }))
+  return { version: 3, etag: policy.etag ?? null, bindings }
+}

@@ -9,6 +9,8 @@ import { backendServiceKind } from './backend-service/provider.ts'
 import { backendServiceTerraform } from './backend-service/terraform.ts'
 import { billingKind } from './billing/provider.ts'
 import { billingTerraform } from './billing/terraform.ts'
+import { bucketIamMemberKind } from './bucket-iam-member/provider.ts'
+import { bucketIamMemberTerraform } from './bucket-iam-member/terraform.ts'
 import { bucketObjectKind } from './bucket-object/provider.ts'
 import { bucketObjectTerraform } from './bucket-object/terraform.ts'
 import { bucketKind } from './bucket/provider.ts'
@@ -17,6 +19,14 @@ import { dnsManagedZoneKind } from './dns-managed-zone/provider.ts'
 import { dnsManagedZoneTerraform } from './dns-managed-zone/terraform.ts'
 import { dnsRecordSetKind } from './dns-record-set/provider.ts'
 import { dnsRecordSetTerraform } from './dns-record-set/terraform.ts'
+import { firebaseReleaseKind } from './firebase-release/provider.ts'
+import { firebaseReleaseTerraform } from './firebase-release/terraform.ts'
+import { firebaseRulesetKind } from './firebase-ruleset/provider.ts'
+import { firebaseRulesetTerraform } from './firebase-ruleset/terraform.ts'
+import { firestoreDatabaseKind } from './firestore-database/provider.ts'
+import { firestoreDatabaseTerraform } from './firestore-database/terraform.ts'
+import { firestoreIndexKind } from './firestore-index/provider.ts'
+import { firestoreIndexTerraform } from './firestore-index/terraform.ts'
 import { firewallKind } from './firewall/provider.ts'
 import { firewallTerraform } from './firewall/terraform.ts'
 import { forwardingRuleKind } from './forwarding-rule/provider.ts'
@@ -25,6 +35,10 @@ import { globalAddressKind } from './global-address/provider.ts'
 import { globalAddressTerraform } from './global-address/terraform.ts'
 import { healthCheckKind } from './health-check/provider.ts'
 import { healthCheckTerraform } from './health-check/terraform.ts'
+import { identityPlatformKind } from './identity-platform/provider.ts'
+import { identityPlatformTerraform } from './identity-platform/terraform.ts'
+import { identityProviderKind } from './identity-provider/provider.ts'
+import { identityProviderTerraform } from './identity-provider/terraform.ts'
 import { instanceGroupKind } from './instance-group/provider.ts'
 import { instanceGroupTerraform } from './instance-group/terraform.ts'
 import { instanceTemplateKind } from './instance-template/provider.ts'
@@ -37,8 +51,14 @@ import { projectIamMemberKind } from './project-iam-member/provider.ts'
 import { projectIamMemberTerraform } from './project-iam-member/terraform.ts'
 import { projectKind } from './project/provider.ts'
 import { projectTerraform } from './project/terraform.ts'
+import { secretIamMemberKind } from './secret-iam-member/provider.ts'
+import { secretIamMemberTerraform } from './secret-iam-member/terraform.ts'
+import { secretVersionKind } from './secret-version/provider.ts'
+import { secretVersionTerraform } from './secret-version/terraform.ts'
 import { secretKind } from './secret/provider.ts'
 import { secretTerraform } from './secret/terraform.ts'
+import { serviceAccountIamMemberKind } from './service-account-iam-member/provider.ts'
+import { serviceAccountIamMemberTerraform } from './service-account-iam-member/terraform.ts'
 import { serviceAccountKind } from './service-account/provider.ts'
 import { serviceAccountTerraform } from './service-account/terraform.ts'
 import { serviceKind } from './service/provider.ts'
@@ -49,6 +69,10 @@ import { targetHttpsProxyKind } from './target-https-proxy/provider.ts'
 import { targetHttpsProxyTerraform } from './target-https-proxy/terraform.ts'
 import { urlMapKind } from './url-map/provider.ts'
 import { urlMapTerraform } from './url-map/terraform.ts'
+import { workloadIdentityPoolKind } from './workload-identity-pool/provider.ts'
+import { workloadIdentityPoolTerraform } from './workload-identity-pool/terraform.ts'
+import { workloadIdentityProviderKind } from './workload-identity-provider/provider.ts'
+import { workloadIdentityProviderTerraform } from './workload-identity-provider/terraform.ts'
 import type { NoTerraformEquivalent, TerraformBlock, TerraformMapping } from './terraform.ts'
 
 export interface KindEntry {
@@ -82,6 +106,18 @@ const entries: readonly KindEntry[] = [
   entry(instanceGroupKind, instanceGroupTerraform),
   entry(dnsManagedZoneKind, dnsManagedZoneTerraform),
   entry(dnsRecordSetKind, dnsRecordSetTerraform),
+  entry(bucketIamMemberKind, bucketIamMemberTerraform),
+  entry(secretVersionKind, secretVersionTerraform),
+  entry(secretIamMemberKind, secretIamMemberTerraform),
+  entry(firestoreDatabaseKind, firestoreDatabaseTerraform),
+  entry(firestoreIndexKind, firestoreIndexTerraform),
+  entry(firebaseRulesetKind, firebaseRulesetTerraform),
+  entry(firebaseReleaseKind, firebaseReleaseTerraform),
+  entry(identityPlatformKind, identityPlatformTerraform),
+  entry(identityProviderKind, identityProviderTerraform),
+  entry(workloadIdentityPoolKind, workloadIdentityPoolTerraform),
+  entry(workloadIdentityProviderKind, workloadIdentityProviderTerraform),
+  entry(serviceAccountIamMemberKind, serviceAccountIamMemberTerraform),
 ]
 
 /** All kinds of this folder, by name. The kinds that bake and publish are in `src/app/kinds`. */

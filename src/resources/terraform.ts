@@ -29,3 +29,8 @@ export function terraformName(text: string): string {
   const name = text.replaceAll(/[^A-Za-z0-9_-]/g, '_')
   return /^[A-Za-z_]/.test(name) ? name : `_${name}`
 }
+
+/** Text that Terraform is to take as it is: its template signs are doubled. */
+export function terraformText(text: string): string {
+  return text.replaceAll(/([$%])\{/g, '$1$1{')
+}

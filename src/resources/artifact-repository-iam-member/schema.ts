@@ -1,4 +1,4 @@
-/** Props and attributes of a role on a Python repository. */
+/** Props of a role on a Python repository. */
 import { z } from 'zod'
 
 export const ArtifactRepositoryIamMemberProps = z.strictObject({
@@ -10,8 +10,3 @@ export const ArtifactRepositoryIamMemberProps = z.strictObject({
   member: z.string(),
 })
 export type ArtifactRepositoryIamMemberProps = z.infer<typeof ArtifactRepositoryIamMemberProps>
-
-export type ArtifactRepositoryIamMemberAttributes = {
-  readonly role: string
-  readonly member: string
-}

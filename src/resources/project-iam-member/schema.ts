@@ -1,4 +1,4 @@
-/** Props and attributes of a role on a project. */
+/** Props of a role on a project. */
 import { z } from 'zod'
 
 export const ProjectIamMemberProps = z.strictObject({
@@ -8,8 +8,3 @@ export const ProjectIamMemberProps = z.strictObject({
   member: z.string(),
 })
 export type ProjectIamMemberProps = z.infer<typeof ProjectIamMemberProps>
-
-export type ProjectIamMemberAttributes = {
-  readonly role: string
-  readonly member: string
-}

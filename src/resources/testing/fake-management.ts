@@ -120,6 +120,53 @@ export function fakeSecrets(): FakeManagement {
   return { table, routes, snapshot: () => Object.fromEntries(table.rows) }
 }
 
+export interface FakeSecretVersions extends FakeService {
+  /** Oldest first; the number is the place plus one. */
+  readonly versions: { state: string; data: string }[]
+}
+
+/** Versions of one secret. `routes` says whether old ones may be disabled too. */
+export function fakeSecretVersions(kind: 'destroy' | 'all'): FakeSecretVersions {
+  const versions: FakeSecretVersions['versions'] = []
+  const base = 'secretmanager.googleapis.com/v1/projects/{id}/secrets/{secret}'
+  const show = (index: number) => ({ name: `projects/7/secrets/token/versions/${index + 1}`, state: versions[index]?.state })
+  const at = (version: string | undefined) => versions[Number(version) - 1] ?? absent()
+  const change = (verb: string, state: string): Route => ({
+    method: 'POST',
+    path: `${base}/versions/{version}:${verb}`,
+    answer: ({ path }) => (Object.assign(at(path['version']), { state, ...(state === 'DESTROYED' ? { data: '' } : {}) }), show(Number(path['version']) - 1)),
+  })
+  const routes: Route[] = [
+    {
+      method: 'POST',
+      path: `${base}:addVersion`,
+      answer({ body }) {
+        const payload = body['payload'] as { data: string; dataCrc32c: string }
+        if (!/^[0-9]+$/.test(payload.dataCrc32c)) throw new FakeError(400, 'no checksum')
+        return show(versions.push({ state: 'ENABLED', data: Buffer.from(payload.data, 'base64').toString() }) - 1)
+      },
+    },
+    { method: 'GET', path: `${base}/versions`, answer: () => (versions.length === 0 ? {} : { versions: versions.map((_version, index) => show(index)).toReversed() }) },
+    {
+      method: 'GET',
+      path: `${base}/versions/{version}:access`,
+      answer({ path }) {
+        const { state, data } = at(path['version'])
+        if (state !== 'ENABLED') throw new FakeError(400, 'the version is not enabled')
+        return { payload: { data: Buffer.from(data).toString('base64') } }
+      },
+    },
+    change('destroy', 'DESTROYED'),
+    ...(kind === 'all' ? [change('disable', 'DISABLED')] : []),
+  ]
+  // what is destroyed is no more
+  return { versions, routes, snapshot: () => versions.filter((version) => version.state !== 'DESTROYED') }
+}
+
+function absent(): never {
+  throw new FakeError(404, 'there is no such version')
+}
+
 /** Python repositories. */
 export function fakeRepositories(): FakeManagement {
   const table = new FakeTable<Body>()
@@ -149,6 +196,17 @@ export function fakeRepositories(): FakeManagement {
 
 export interface FakePolicy extends FakeService {
   bindings: { role: string; members: string[]; condition?: unknown }[]
+}
+
+/** The policy of a bucket, which Cloud Storage keeps under a path of its own and takes without a wrapper. */
+export function fakeBucketPolicy(): FakePolicy {
+  const path = 'storage.googleapis.com/storage/v1/b/{bucket}/iam'
+  const policy = fakePolicy('GET', '')
+  const routes = policy.routes.map((route): Route => {
+    if (route.method === 'GET') return { ...route, path }
+    return { method: 'PUT', path, answer: (request) => route.answer({ ...request, body: { policy: request.body } }) }
+  })
+  return Object.assign(policy, { routes })
 }
 
 /** One policy with etags. Every third write meets somebody else's change and answers 409. */
