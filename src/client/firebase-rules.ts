@@ -61,8 +61,7 @@ export function createFirebaseRules(transport: Transport): FirebaseRules {
     createRuleset: (projectId, files, options = {}) => send('POST', projectId, 'rulesets', { ...options, body: { source: { files } }, repeatable: false }),
     deleteRuleset: (projectId, rulesetId, options = {}) => send('DELETE', projectId, `rulesets/${rulesetId}`, options),
     getRelease: (projectId, release, options = {}) => send('GET', projectId, `releases/${release}`, options),
-    createRelease: (projectId, release, rulesetName, options = {}) =>
-      send('POST', projectId, 'releases', { ...options, body: { name: nameOf(projectId, release), rulesetName } }),
+    createRelease: (projectId, release, rulesetName, options = {}) => send('POST', projectId, 'releases', { ...options, body: { name: nameOf(projectId, release), rulesetName } }),
     patchRelease: (projectId, release, rulesetName, options = {}) =>
       send('PATCH', projectId, `releases/${release}`, { ...options, body: { release: { name: nameOf(projectId, release), rulesetName }, updateMask: 'rulesetName' } }),
     deleteRelease: (projectId, release, options = {}) => send('DELETE', projectId, `releases/${release}`, options),

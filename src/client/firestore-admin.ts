@@ -59,15 +59,18 @@ export function createFirestoreAdmin(transport: Transport): FirestoreAdmin {
     },
     createDatabase: (projectId, databaseId, database, options) =>
       transport.json('POST', `${base}/projects/${projectId}/databases?databaseId=${encodeURIComponent(databaseId)}`, { ...options, body: database }),
-    patchDatabase: (name, updateMask, database, options) =>
-      transport.json('PATCH', `${base}/${name}?updateMask=${encodeURIComponent(updateMask)}`, { ...options, body: database }),
+    patchDatabase: (name, updateMask, database, options) => transport.json('PATCH', `${base}/${name}?updateMask=${encodeURIComponent(updateMask)}`, { ...options, body: database }),
     deleteDatabase: (name, options) => transport.json('DELETE', `${base}/${name}`, options),
     async listIndexes(name, collectionGroup, options) {
       const indexes: FirestoreIndex[] = []
       let pageToken = ''
       do {
         const query = pageToken === '' ? '' : `?pageToken=${encodeURIComponent(pageToken)}`
-        const page: { readonly indexes?: readonly FirestoreIndex[]; readonly nextPageToken?: string } = await transport.json('GET', `${groupUrl(name, collectionGroup)}${query}`, options)
+        const page: { readonly indexes?: readonly FirestoreIndex[]; readonly nextPageToken?: string } = await transport.json(
+          'GET',
+          `${groupUrl(name, collectionGroup)}${query}`,
+          options,
+        )
         indexes.push(...(page.indexes ?? []))
         pageToken = page.nextPageToken ?? ''
       } while (pageToken !== '')

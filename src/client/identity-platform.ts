@@ -46,8 +46,7 @@ export function createIdentityPlatform(transport: Transport): IdentityPlatform {
   return {
     initializeAuth: (projectId, options = {}) => send('POST', projectId, 'identityPlatform:initializeAuth', { ...options, body: {} }),
     getConfig: (projectId, options = {}) => send('GET', projectId, 'config', options),
-    updateConfig: (projectId, updateMask, config, options = {}) =>
-      send('PATCH', projectId, `config?updateMask=${encodeURIComponent(updateMask)}`, { ...options, body: config }),
+    updateConfig: (projectId, updateMask, config, options = {}) => send('PATCH', projectId, `config?updateMask=${encodeURIComponent(updateMask)}`, { ...options, body: config }),
     async listProviders(projectId, options = {}) {
       const answer: { readonly defaultSupportedIdpConfigs?: readonly SupportedProvider[] } = await send('GET', projectId, `${providers}?pageSize=100`, options)
       return answer.defaultSupportedIdpConfigs ?? []

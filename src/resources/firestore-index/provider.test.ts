@@ -54,7 +54,12 @@ test('the document name that Google adds is no difference, one that it would not
   ]
   expect(indexFields([user, time, { fieldPath: '__name__', order: 'DESCENDING' }])).toBe('user ASCENDING, time DESCENDING')
   expect(indexFields([user, time, { fieldPath: '__name__', order: 'ASCENDING' }])).toBe('user ASCENDING, time DESCENDING, __name__ ASCENDING')
-  expect(indexFields([{ fieldPath: 'tags', arrayConfig: 'CONTAINS' }, { fieldPath: '__name__', order: 'ASCENDING' }])).toBe('tags CONTAINS')
+  expect(
+    indexFields([
+      { fieldPath: 'tags', arrayConfig: 'CONTAINS' },
+      { fieldPath: '__name__', order: 'ASCENDING' },
+    ]),
+  ).toBe('tags CONTAINS')
 })
 
 test('Terraform', () => {

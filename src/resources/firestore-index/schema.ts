@@ -10,10 +10,7 @@ export const FirestoreIndexProps = z.strictObject({
   queryScope: z.enum(['COLLECTION', 'COLLECTION_GROUP']).default('COLLECTION'),
   fields: z
     .array(
-      z.union([
-        z.strictObject({ fieldPath: FieldPath, order: z.enum(['ASCENDING', 'DESCENDING']) }),
-        z.strictObject({ fieldPath: FieldPath, arrayConfig: z.literal('CONTAINS') }),
-      ]),
+      z.union([z.strictObject({ fieldPath: FieldPath, order: z.enum(['ASCENDING', 'DESCENDING']) }), z.strictObject({ fieldPath: FieldPath, arrayConfig: z.literal('CONTAINS') })]),
     )
     .min(1),
 })

@@ -10,6 +10,8 @@ export const firestoreIndexTerraform: TerraformMapping<FirestoreIndexProps> = (n
     database: props.database,
     collection: props.collectionGroup,
     query_scope: props.queryScope,
-    fields: props.fields.map((field) => ('order' in field ? { field_path: field.fieldPath, order: field.order } : { field_path: field.fieldPath, array_config: field.arrayConfig })),
+    fields: props.fields.map((field) =>
+      'order' in field ? { field_path: field.fieldPath, order: field.order } : { field_path: field.fieldPath, array_config: field.arrayConfig },
+    ),
   },
 })

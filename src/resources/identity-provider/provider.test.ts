@@ -8,7 +8,13 @@ import { identityProviderKind } from './provider.ts'
 import { identityProviderTerraform } from './terraform.ts'
 
 const name = 'projects/p/defaultSupportedIdpConfigs/google.com'
-const props = { projectId: 'p', idpId: 'google.com', clientId: '1.apps.googleusercontent.com', secretFrom: 'env:KILN_TEST_IDP', digest: await secretDigest(Buffer.from('shh-one'), name) }
+const props = {
+  projectId: 'p',
+  idpId: 'google.com',
+  clientId: '1.apps.googleusercontent.com',
+  secretFrom: 'env:KILN_TEST_IDP',
+  digest: await secretDigest(Buffer.from('shh-one'), name),
+}
 const other = { ...props, secretFrom: 'env:KILN_TEST_IDP_OTHER', digest: await secretDigest(Buffer.from('shh-two'), name) }
 
 beforeAll(() => {

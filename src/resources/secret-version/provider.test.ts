@@ -82,7 +82,10 @@ test('without a value here, the live one stays; the first one has to come from s
   const absent = secretVersionKind.parse({ ...props, from: 'env:KILN_TEST_ABSENT', digest: undefined })
   expect(secretVersionKind.diff(absent, observed)).toEqual([])
   await secretVersionKind.remove(contextOf(fake), secretVersionKind.identity(absent))
-  await expect(secretVersionKind.create(contextOf(fake), absent)).rejects.toMatchObject({ code: 'E_CONFIG_INVALID', message: 'the environment variable KILN_TEST_ABSENT is not set' })
+  await expect(secretVersionKind.create(contextOf(fake), absent)).rejects.toMatchObject({
+    code: 'E_CONFIG_INVALID',
+    message: 'the environment variable KILN_TEST_ABSENT is not set',
+  })
   await fake.close()
 })
 

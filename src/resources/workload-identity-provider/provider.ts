@@ -57,7 +57,8 @@ export const workloadIdentityProviderKind: ResourceKind<WorkloadIdentityProvider
     }
     const found = await get(context, name)
     const deleted = found.state === 'DELETED'
-    if (deleted) await finish(context, `bring the identity provider ${props.providerId} back`, async (providers) => await call(providers.undelete({ name, requestBody: {} }, options)))
+    if (deleted)
+      await finish(context, `bring the identity provider ${props.providerId} back`, async (providers) => await call(providers.undelete({ name, requestBody: {} }, options)))
     const attributes = toAttributes(deleted ? await get(context, name) : found)
     const differences = workloadIdentityProviderKind.diff(props, attributes)
     return differences.length === 0 ? attributes : await workloadIdentityProviderKind.update(context, props, attributes, differences)

@@ -2,8 +2,10 @@
 import type { Room } from '../../kernel/room.ts'
 import { accountRoutes } from './routes.accounts.ts'
 import { configRoutes, KEY_PATHS } from './routes.config.ts'
+import { providerRoutes } from './routes.providers.ts'
 import { createAccountService } from './service.accounts.ts'
 import { createConfigService, IDENTITY_SERVICE } from './service.config.ts'
+import { createProviderService } from './service.providers.ts'
 import { createUserTokenService } from './service.tokens.ts'
 import { createIdentityStore, identityMigrations } from './store.ts'
 
@@ -22,7 +24,12 @@ export function createIdentityToolkitRoom(): Room {
       const store = createIdentityStore(kernel.database)
       const configs = createConfigService(kernel, store)
       const tokens = createUserTokenService(kernel, store)
-      return [...configRoutes(kernel, configs, tokens), ...accountRoutes(kernel, configs, createAccountService(kernel, store, tokens), tokens)]
+      const providers = createProviderService(kernel, store, configs)
+      return [
+        ...configRoutes(kernel, configs, tokens),
+        ...providerRoutes(kernel, providers),
+        ...accountRoutes(kernel, configs, createAccountService(kernel, store, tokens), tokens),
+      ]
     },
   }
 }

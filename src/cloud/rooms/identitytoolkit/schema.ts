@@ -23,6 +23,9 @@ export const ConfigBody = z.looseObject({
 })
 export type ConfigBody = z.infer<typeof ConfigBody>
 
+export const ProviderBody = z.looseObject({ name: Text, enabled: z.boolean().nullish(), clientId: Text, clientSecret: Text })
+export type ProviderBody = z.infer<typeof ProviderBody>
+
 /** One body for all account methods: each reads what it knows. */
 export const AccountBody = z.looseObject({
   idToken: Text,

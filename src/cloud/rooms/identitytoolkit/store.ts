@@ -17,6 +17,9 @@ export const identityMigrations: Migrations = {
      ) STRICT;
      CREATE TABLE identitytoolkit_keys (key_id TEXT PRIMARY KEY, private_pem TEXT NOT NULL, public_pem TEXT NOT NULL, certificate_pem TEXT NOT NULL) STRICT`,
     "ALTER TABLE identitytoolkit_refresh_tokens ADD COLUMN claims TEXT NOT NULL DEFAULT '{}'",
+    `CREATE TABLE identitytoolkit_providers (
+       project_id TEXT NOT NULL REFERENCES identitytoolkit_configs ON DELETE CASCADE, idp_id TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (project_id, idp_id)
+     ) STRICT`,
   ],
 }
 
@@ -27,6 +30,16 @@ export interface StoredConfig {
   readonly config: Readonly<Record<string, unknown>>
   /** Base64, shown to those who may see how passwords are hashed. */
   readonly hashKey: string
+}
+
+/** An identity provider that Google knows by name. */
+export interface StoredProvider {
+  readonly projectId: string
+  /** `google.com` */
+  readonly idpId: string
+  readonly enabled: boolean
+  readonly clientId: string
+  readonly clientSecret: string
 }
 
 export interface Account {
@@ -97,6 +110,11 @@ export interface IdentityStore {
   configOfKey(apiKey: string): StoredConfig | undefined
   insertConfig(config: StoredConfig): void
   updateConfig(config: StoredConfig): void
+  findProvider(projectId: string, idpId: string): StoredProvider | undefined
+  /** Sorted by id. */
+  listProviders(projectId: string): readonly StoredProvider[]
+  putProvider(provider: StoredProvider): void
+  removeProvider(provider: StoredProvider): void
   findAccount(projectId: string, localId: string): Account | undefined
   accountsByEmail(projectId: string, email: string): readonly Account[]
   accountByPhone(projectId: string, phoneNumber: string): Account | undefined
@@ -113,6 +131,7 @@ export interface IdentityStore {
 
 export function createIdentityStore(database: Database): IdentityStore {
   const accounts = (sql: string, ...params: string[]): Account[] => database.all<{ record: string }>(sql, ...params).map((row) => JSON.parse(row.record) as Account)
+  const providers = (sql: string, ...params: string[]): StoredProvider[] => database.all<{ record: string }>(sql, ...params).map((row) => JSON.parse(row.record) as StoredProvider)
   const config = (sql: string, param: string): StoredConfig | undefined => {
     const row = database.get<ConfigRow>(sql, param)
     return row === undefined ? undefined : { projectId: row.project_id, apiKey: row.api_key, config: JSON.parse(row.config) as Record<string, unknown>, hashKey: row.hash_key }
@@ -123,6 +142,16 @@ export function createIdentityStore(database: Database): IdentityStore {
     insertConfig: (stored) =>
       void database.run('INSERT INTO identitytoolkit_configs VALUES (?, ?, ?, ?)', stored.projectId, stored.apiKey, JSON.stringify(stored.config), stored.hashKey),
     updateConfig: (stored) => void database.run('UPDATE identitytoolkit_configs SET config = ? WHERE project_id = ?', JSON.stringify(stored.config), stored.projectId),
+    findProvider: (projectId, idpId) => providers('SELECT record FROM identitytoolkit_providers WHERE project_id = ? AND idp_id = ?', projectId, idpId)[0],
+    listProviders: (projectId) => providers('SELECT record FROM identitytoolkit_providers WHERE project_id = ? ORDER BY idp_id', projectId),
+    putProvider: (provider) =>
+      void database.run(
+        'INSERT INTO identitytoolkit_providers VALUES (?, ?, ?) ON CONFLICT (project_id, idp_id) DO UPDATE SET record = excluded.record',
+        provider.projectId,
+        provider.idpId,
+        JSON.stringify(provider),
+      ),
+    removeProvider: (provider) => void database.run('DELETE FROM identitytoolkit_providers WHERE project_id = ? AND idp_id = ?', provider.projectId, provider.idpId),
     findAccount: (projectId, localId) => accounts('SELECT record FROM identitytoolkit_accounts WHERE project_id = ? AND local_id = ?', projectId, localId)[0],
     accountsByEmail: (projectId, email) => accounts('SELECT record FROM identitytoolkit_accounts WHERE project_id = ? AND email = ? ORDER BY created_ms', projectId, email),
     accountByPhone: (projectId, phoneNumber) => accounts('SELECT record FROM identitytoolkit_accounts WHERE project_id = ? AND phone_number = ?', projectId, phoneNumber)[0],
