@@ -5,6 +5,8 @@ import type { Address, DesiredResource } from '../engine/types.ts'
 import { serviceAccountEmail } from '../resources/service-account/resource.ts'
 import { repositoryAddress, resource, serviceAddress } from './compilation.ts'
 import type { Compilation } from './compilation.ts'
+import { compileFirestore } from './compile.firestore.ts'
+import { secretsOfAccount } from './compile.secrets.ts'
 import { imageBucketName } from './names.ts'
 
 /** The Python repository, the service accounts, and their roles on project and repository. */
@@ -61,9 +63,12 @@ function contentType(object: string): string {
   return contentTypes[extname(object).toLowerCase()] ?? 'application/octet-stream'
 }
 
-/** What a server needs from its first second on: the objects that it reads, its account, and that account's roles. */
+/** What a server needs from its first second on: the objects and secrets that it reads, the database, its account, and that account's roles. */
 export function neededByServer(compilation: Compilation, account: string | undefined): readonly Address[] {
-  return [...compileAccess(compilation), ...compileStorage(compilation)].filter((one) => isNeededByAccount(one, account)).map((one) => one.address)
+  const granted = [...compileAccess(compilation), ...compileStorage(compilation)].filter((one) => isNeededByAccount(one, account))
+  const secrets = account === undefined ? [] : secretsOfAccount(compilation, account)
+  const database = compileFirestore(compilation).filter((one) => one.kind === 'firestore-database')
+  return [...granted, ...secrets, ...database].map((one) => one.address)
 }
 
 function isNeededByAccount(one: DesiredResource, account: string | undefined): boolean {

@@ -8,9 +8,13 @@ import type { Address, DesiredResource } from '../engine/types.ts'
 import { managedByLabel, stackLabel } from '../resources/resource.ts'
 import { packageAddress, repositoryAddress, resource, serviceAddress } from './compilation.ts'
 import type { Compilation } from './compilation.ts'
+import { authApis, compileAuth } from './compile.auth.ts'
 import { compileDns, dnsApi } from './compile.dns.ts'
+import { compileFirestore, firestoreApis } from './compile.firestore.ts'
+import { compileGithub, githubApis } from './compile.github.ts'
 import { compileImages, imageAddress } from './compile.images.ts'
 import { compileAccess, compileStorage, neededByServer } from './compile.parts.ts'
+import { compileSecrets, secretApis } from './compile.secrets.ts'
 import type { StackFacts } from './facts.ts'
 import { imageTag, labelValue, sshRule, sshTag } from './names.ts'
 
@@ -24,8 +28,12 @@ export const neededApis: readonly string[] = [
   'artifactregistry.googleapis.com',
   'storage.googleapis.com',
   'compute.googleapis.com',
-  'secretmanager.googleapis.com',
 ]
+
+/** APIs of sections: enabled when the config has the section. */
+function sectionApis(config: StackConfig): readonly string[] {
+  return [...firestoreApis(config), ...authApis(config), ...githubApis(config), ...secretApis(config), ...(config.dns === undefined ? [] : [dnsApi])]
+}
 
 /**
  * Compiles a stack.
@@ -46,6 +54,10 @@ export function compileStack(config: StackConfig, facts: StackFacts): readonly D
     ...compileServices(compilation),
     ...compileAccess(compilation),
     ...compileStorage(compilation),
+    ...compileSecrets(compilation),
+    ...compileFirestore(compilation),
+    ...compileAuth(compilation),
+    ...compileGithub(compilation),
     ...compilePackage(compilation),
     ...compileImages(compilation),
     ...compileDev(compilation),
@@ -62,7 +74,7 @@ function compileProject({ config, projectId, labels }: Compilation): readonly De
 function compileServices({ config, projectId }: Compilation): readonly DesiredResource[] {
   const after: Address[] = [`project/${projectId}`]
   if (config.project.billingAccount !== undefined) after.push(`billing/${projectId}`)
-  const apis = [...neededApis, ...(config.dns === undefined ? [] : [dnsApi]), ...config.apis.filter((api) => !neededApis.includes(api)).toSorted()]
+  const apis = [...neededApis, ...sectionApis(config), ...config.apis.toSorted()]
   return [...new Set(apis)].map((service) => resource('service', service, { projectId, service }, after))
 }
 

@@ -1,10 +1,10 @@
 /** Checks that look at several sections at once, and the order in which images are made. */
 import { KilnError } from '../base/errors.ts'
-import { nearest } from '../base/suggest.ts'
+import { sectionProblems } from './checks.sections.ts'
 import { isServerImage } from './schema.images.ts'
 import { Stack } from './schema.ts'
 import type { StackConfig } from './schema.ts'
-import { invalidConfig, problemsOf } from './problems.ts'
+import { invalidConfig, problemsOf, repeated, unknownName } from './problems.ts'
 import type { Problem } from './problems.ts'
 
 /**
@@ -16,7 +16,7 @@ export function parseStack(input: unknown, file = 'kiln.config.ts'): StackConfig
   const result = Stack.safeParse(input)
   if (!result.success) throw invalidConfig(problemsOf(result.error), file)
   const config = result.data
-  const problems = [...imageProblems(config), ...machineProblems(config)]
+  const problems = [...imageProblems(config), ...machineProblems(config), ...sectionProblems(config)]
   if (problems.length > 0) throw invalidConfig(problems, file)
   imageOrder(config)
   return config
@@ -83,14 +83,4 @@ function machineProblems(config: StackConfig): readonly Problem[] {
     }
   }
   return problems
-}
-
-function repeated(path: readonly PropertyKey[], words: readonly string[]): readonly Problem[] {
-  return words.flatMap((word, index) => (words.indexOf(word) < index ? [{ path: [...path, index], message: `"${word}" is in the list already` }] : []))
-}
-
-function unknownName(what: string, name: string, known: readonly string[]): string {
-  const near = nearest(name, known)
-  const help = near === undefined ? (known.length === 0 ? '' : `; there ${known.length === 1 ? 'is' : 'are'} ${known.join(', ')}`) : `; did you mean "${near}"?`
-  return `expected ${what}, got "${name}"${help}`
 }

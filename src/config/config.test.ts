@@ -24,6 +24,14 @@ const stack = defineStack({
   dns: { zone: 'chatmoshi.com' },
 })
 
+const index = {
+  collectionGroup: 'lessons',
+  fields: [
+    { fieldPath: 'user', order: 'ASCENDING' },
+    { fieldPath: 'time', order: 'DESCENDING' },
+  ],
+}
+
 /** The stack with one value replaced (or, without a value, removed) at a path of keys. */
 function changed(path: readonly (string | number)[], value?: unknown): unknown {
   const copy = structuredClone(stack) as unknown
@@ -70,6 +78,13 @@ describe('a good stack', () => {
       serviceAccounts: {},
       buckets: {},
     })
+  })
+
+  test('sections say what they do without being told', () => {
+    const config = parseStack({ ...(changed(['firestore', 'indexes'], [index]) as object), secrets: { token: { from: 'env:TOKEN', accessors: ['moshi-srv-sa'] } } })
+    expect(config.firestore).toEqual({ location: 'nam5', deleteProtection: true, indexes: [{ ...index, queryScope: 'COLLECTION' }] })
+    expect(config.auth).toEqual({ providers: ['email'], authorizedDomains: [] })
+    expect(config.secrets).toEqual({ token: { from: 'env:TOKEN', accessors: ['moshi-srv-sa'], oldVersions: 'disable' } })
   })
 
   test('python names are kept in the form of PEP 503', () => {
@@ -129,6 +144,57 @@ describe('bad input is named with its key path', () => {
     [['dev', 'metadata'], { a: 3 }, 'dev.metadata.a: expected a text of at most 262144 bytes, got 3'],
     [['dev', 'labels'], { a: 'B' }, 'dev.labels.a: expected a label value'],
     [['server', 'size'], 0, 'server.size: expected a number between 1 and 1000, got 0'],
+    [['github', 'repositoryId'], 'x', 'github.repositoryId: expected a GitHub repository id, digits as text such as "123456789"'],
+    [['github', 'repositoryId'], 123, 'github.repositoryId: expected a GitHub repository id'],
+    [['github', 'environment'], "it's", 'github.environment: expected the name of a GitHub environment'],
+    [['github', 'branch'], "a'||true||'", 'github.branch: expected a branch name'],
+    [['serviceAccounts', 'github-deployer'], {}, 'serviceAccounts.github-deployer: this account belongs to the section github'],
+    [['firestore', 'indexes'], 7, 'firestore.indexes: expected a list of indexes, or the path of a file'],
+    [['firestore', 'indexes'], [{ collectionGroup: 'a/b', fields: index.fields }], 'firestore.indexes[0].collectionGroup: expected the name of a collection'],
+    [['firestore', 'indexes'], [{ collectionGroup: 'a', fields: [{ fieldPath: 'x', order: 'ASCENDING' }] }], 'firestore.indexes[0].fields: expected at least two fields'],
+    [
+      ['firestore', 'indexes'],
+      [
+        {
+          collectionGroup: 'a',
+          fields: [
+            { fieldPath: 'x', order: 'ASCENDING' },
+            { fieldPath: 'x', arrayConfig: 'CONTAINS' },
+          ],
+        },
+      ],
+      'firestore.indexes[0].fields: the field x is there twice',
+    ],
+    [
+      ['firestore', 'indexes'],
+      [
+        {
+          collectionGroup: 'a',
+          fields: [
+            { fieldPath: 'x', order: 'UP' },
+            { fieldPath: 'y', order: 'ASCENDING' },
+          ],
+        },
+      ],
+      'firestore.indexes[0].fields[0].order: expected one of "ASCENDING", "DESCENDING", got "UP"',
+    ],
+    [['firestore', 'indexes'], [{ ...index, fields: [{ fieldPath: 'x' }, ...index.fields] }], 'firestore.indexes[0].fields[0]: expected either order or arrayConfig'],
+    [['firestore', 'indexes'], [index, index], 'firestore.indexes[1]: is in the list already'],
+    [['firestore', 'deleteProtection'], 'no', 'firestore.deleteProtection: expected true or false, got "no"'],
+    [['auth', 'providers'], [], 'auth.providers: expected at least one way to sign in'],
+    [['auth', 'providers'], ['email', 'email'], 'auth.providers[1]: "email" is in the list already'],
+    [['auth', 'providers'], ['google'], 'auth.google: expected { clientId, clientSecret } for the provider "google", but it is missing'],
+    [['auth', 'google'], { clientId: 'a', clientSecret: 'env:X' }, 'auth.google: "google" is not in auth.providers'],
+    [['auth', 'authorizedDomains'], ['x'], 'auth.authorizedDomains[0]: expected a domain name'],
+    [['auth'], { providers: ['google'], google: { clientId: 'a', clientSecret: 'shh' } }, 'auth.google.clientSecret: expected where the value is: "env:VARIABLE" or "file:./path"'],
+    [['secrets'], { token: { from: 'correct horse' } }, 'secrets.token.from: expected where the value is: "env:VARIABLE" or "file:./path"'],
+    [['secrets'], { 'a b': { from: 'env:X' } }, 'secrets["a b"]: expected a secret name'],
+    [
+      ['secrets'],
+      { token: { from: 'env:X', accessors: ['moshi-srv-s'] } },
+      'secrets.token.accessors[0]: expected an account of `serviceAccounts`, got "moshi-srv-s"; did you mean "moshi-srv-sa"?',
+    ],
+    [['secrets'], { token: { from: 'env:X', oldVersions: 'burn' } }, 'secrets.token.oldVersions: expected one of "disable", "destroy", "keep"'],
     [['github', 'repository'], 'kiln', 'github.repository: expected a GitHub repository as OWNER/REPO'],
     [['dns', 'zone'], 'chatmoshi', 'dns.zone: expected a domain name'],
     [['fire-store'], {}, 'fire-store: unknown key; did you mean "firestore"?'],

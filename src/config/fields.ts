@@ -136,4 +136,20 @@ export const DomainName = text('a domain name such as dev.chatmoshi.com', /^(?=.
 
 export const GithubRepository = text('a GitHub repository as OWNER/REPO', /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})\/[A-Za-z0-9._-]{1,100}$/)
 
-export const GitBranch = text('a branch name', /^(?!\/|-)(?!.*(?:\.\.|@\{|\/\/))[^\s~^:?*[\\]+(?<!\/|\.lock|\.)$/)
+export const GitBranch = text('a branch name', /^(?!\/|-)(?!.*(?:\.\.|@\{|\/\/))[^\s'"~^:?*[\\]+(?<!\/|\.lock|\.)$/)
+
+/** https://docs.github.com/en/rest/repos/repos#get-a-repository: `id` */
+export const GithubRepositoryId = text('a GitHub repository id, digits as text such as "123456789" (gh api repos/OWNER/REPO --jq .id)', /^[1-9]\d{0,18}$/)
+
+export const GithubEnvironment = text('the name of a GitHub environment (1 to 255 characters without quotes, backslashes and line ends)', /^[^'"\\\r\n]{1,255}$/)
+
+/** https://cloud.google.com/secret-manager/docs/creating-and-accessing-secrets */
+export const SecretName = text('a secret name (1 to 255 letters, digits, hyphens and underscores)', /^[A-Za-z0-9_-]{1,255}$/)
+
+/** A value that is not in the config. */
+export const SecretReference = text('where the value is: "env:VARIABLE" or "file:./path", relative to the folder of the config', /^(env:[A-Za-z_][A-Za-z0-9_]*|file:[^\0]+)$/)
+
+/** https://cloud.google.com/firestore/quotas#collections_documents_and_fields */
+export const CollectionName = text('the name of a collection (no slash, not "." or "..", not __like_this__)', /^(?!\.\.?$)(?!__.*__$)[^/\0]{1,1500}$/)
+
+export const FieldPath = text('the path of a field such as user or address.city', /^([A-Za-z_][A-Za-z0-9_]*|`[^`,]+`)(\.([A-Za-z_][A-Za-z0-9_]*|`[^`,]+`))*$/)

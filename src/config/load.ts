@@ -1,10 +1,11 @@
 /** Finds, runs and checks a stack's `kiln.config.ts`. Node itself runs the file; nothing is compiled or cached on disk. */
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { registerHooks } from 'node:module'
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { KilnError } from '../base/errors.ts'
 import { parseStack } from './checks.ts'
+import { parseFirestoreIndexes } from './firestore-indexes.ts'
 import { explainLoadError } from './load-errors.ts'
 import { localPathProblems } from './local-paths.ts'
 import { invalidConfig } from './problems.ts'
@@ -33,6 +34,8 @@ export async function loadStack(dir: string): Promise<LoadedStack> {
   const config = parseStack(await loadDefaultExport(file), configFileName)
   const problems = await localPathProblems(config, folder)
   if (problems.length > 0) throw invalidConfig(problems, configFileName)
+  const indexes = config.firestore?.indexes
+  if (typeof indexes === 'string') parseFirestoreIndexes(await readFile(resolve(folder, indexes), 'utf8'), indexes)
   return { dir: folder, file, config }
 }
 

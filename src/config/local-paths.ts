@@ -38,5 +38,8 @@ function namedPaths(config: StackConfig): readonly Named[] {
   for (const [name, bucket] of Object.entries(config.buckets)) {
     for (const [object, local] of Object.entries(bucket.objects)) paths.push({ path: ['buckets', name, 'objects', object], local, want: 'file' })
   }
+  const { firestore } = config
+  if (firestore?.rules !== undefined) paths.push({ path: ['firestore', 'rules'], local: firestore.rules, want: 'file' })
+  if (typeof firestore?.indexes === 'string') paths.push({ path: ['firestore', 'indexes'], local: firestore.indexes, want: 'file' })
   return paths
 }

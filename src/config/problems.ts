@@ -81,6 +81,18 @@ export function invalidConfig(problems: readonly Problem[], file: string): KilnE
   return new KilnError('E_CONFIG_INVALID', `${file} has ${lines.length} problems; the first: ${lines[0] ?? ''}`, { hint, detail: lines.join('\n') })
 }
 
+/** A name that is not among the known ones; `what` completes "expected …". */
+export function unknownName(what: string, name: string, known: readonly string[]): string {
+  const near = nearest(name, known)
+  const help = near === undefined ? (known.length === 0 ? '' : `; there ${known.length === 1 ? 'is' : 'are'} ${known.join(', ')}`) : `; did you mean "${near}"?`
+  return `expected ${what}, got "${name}"${help}`
+}
+
+/** Words that a list has twice. */
+export function repeated(path: readonly PropertyKey[], words: readonly string[]): readonly Problem[] {
+  return words.flatMap((word, index) => (words.indexOf(word) < index ? [{ path: [...path, index], message: `"${word}" is in the list already` }] : []))
+}
+
 /** A short rendering of any value for a message. */
 export function showValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)

@@ -10,9 +10,6 @@ import {
   BucketLocation,
   BucketName,
   DomainName,
-  FirestoreLocation,
-  GitBranch,
-  GithubRepository,
   LabelKey,
   LabelValue,
   LocalPath,
@@ -35,6 +32,7 @@ import {
 } from './fields.ts'
 import { zoneNames } from './data/locations.ts'
 import { Images } from './schema.images.ts'
+import { Auth, Firestore, Github, Secrets } from './schema.sections.ts'
 import type { StackInput } from './stack-input.ts'
 
 /** The Google Cloud project. */
@@ -101,23 +99,6 @@ export const Server = section('an object: { image, machineType, size, … }', {
 })
 export type Server = z.output<typeof Server>
 
-/** The GitHub repository whose merges trigger a delivery. This version only checks the section. */
-export const Github = section('an object: { repository, branch }', {
-  repository: GithubRepository,
-  branch: GitBranch.default('main'),
-})
-export type Github = z.output<typeof Github>
-
-/** The Firestore database. This version only checks the section. */
-export const Firestore = section('an object: { location }', {
-  location: FirestoreLocation,
-})
-
-/** Sign-in with Identity Platform. This version only checks the section. */
-export const Auth = section('an object: { providers }', {
-  providers: list('sign-in providers', oneOf(['email', 'phone', 'anonymous', 'google'])),
-})
-
 /** The DNS zone; the server's domains in it get their records. */
 export const Dns = section('an object: { zone }', {
   zone: DomainName,
@@ -137,6 +118,7 @@ export const StackShape = section('a stack: defineStack({ … })', {
   github: Github.optional(),
   firestore: Firestore.optional(),
   auth: Auth.optional(),
+  secrets: Secrets.default({}),
   dns: Dns.optional(),
 })
 

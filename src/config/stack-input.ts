@@ -23,12 +23,14 @@ export interface StackInput {
   dev?: DevInput
   /** The production group. This version only checks it. */
   server?: ServerInput
-  /** The GitHub repository. This version only checks it. */
+  /** The GitHub repository that may publish, bake and deploy without any key. Default: none. */
   github?: GithubInput
-  /** The Firestore database. This version only checks it. */
+  /** The Firestore database. Default: none. */
   firestore?: FirestoreInput
-  /** Sign-in. This version only checks it. */
+  /** Sign-in of the app's users, with Identity Platform (Firebase Authentication). Default: none. */
   auth?: AuthInput
+  /** Values in Secret Manager by name. The config says where they come from; they are in no plan, log or state. Default: none. */
+  secrets?: Record<string, SecretInput>
   /** The DNS zone, with the addresses of the server's domains in it. Default: none. */
   dns?: DnsInput
 }
@@ -150,24 +152,71 @@ export interface ServerInput {
   domains?: string[]
 }
 
-/** The GitHub repository whose merges trigger a delivery. This version only checks the section. */
+/**
+ * The GitHub repository that delivers: its workflows get short-lived tokens of a service account by OpenID Connect (no key anywhere).
+ * `kiln up` shows the names of the provider and of the account, which a workflow is configured with.
+ */
 export interface GithubInput {
   /** `OWNER/REPO`. */
   repository: string
-  /** The branch whose merges are delivered. Default: `main`. */
+  /**
+   * The repository's number: `gh api repos/OWNER/REPO --jq .id`. With it, nobody who takes over the name gets in. Default: the name alone decides.
+   */
+  repositoryId?: string
+  /** The branch whose workflows may deliver. Default: `main`. */
   branch?: string
+  /** The GitHub environment that the workflow's job must run in, for approvals. Default: any, or none. */
+  environment?: string
 }
 
-/** The Firestore database. This version only checks the section. */
+/** The Firestore database of the project, its composite indexes and its security rules. */
 export interface FirestoreInput {
   /** A region, or `nam5`, `nam7`, `eur3`. It can never be changed. */
   location: Region | (typeof firestoreMultiRegions)[number]
+  /** File with the security rules, relative to this file, such as `./firestore.rules`. They bind apps that reach the database directly, not servers. Default: none. */
+  rules?: string
+  /** Composite indexes, or the path of a `firestore.indexes.json` as Firebase's tools write it. Default: none. */
+  indexes?: string | FirestoreIndexInput[]
+  /** While it is true, neither `kiln destroy` nor anybody else can delete the database with its documents. Default: true. */
+  deleteProtection?: boolean
 }
 
-/** Sign-in with Identity Platform. This version only checks the section. */
+/** A composite index, in the form of `firestore.indexes.json`. */
+export interface FirestoreIndexInput {
+  /** The name of the collection, whatever its parent. */
+  collectionGroup: string
+  /** `COLLECTION`: queries of one collection; `COLLECTION_GROUP`: of all of that name. Default: `COLLECTION`. */
+  queryScope?: 'COLLECTION' | 'COLLECTION_GROUP'
+  /** Two fields or more, in the order of the query; each with `order`, or with `arrayConfig` for `array-contains`. */
+  fields: { fieldPath: string; order?: 'ASCENDING' | 'DESCENDING'; arrayConfig?: 'CONTAINS' }[]
+}
+
+/** Sign-in of the app's users. */
 export interface AuthInput {
   /** How users sign in. */
   providers: ('email' | 'phone' | 'anonymous' | 'google')[]
+  /** Domains to which a sign-in may lead back, beside localhost, those of Firebase for the project, and the server's. Default: none. */
+  authorizedDomains?: string[]
+  /** The OAuth client of the provider `google`. Default: none. */
+  google?: GoogleSignInInput
+}
+
+/** An OAuth client: https://console.cloud.google.com/apis/credentials */
+export interface GoogleSignInInput {
+  /** Such as `1234-abc.apps.googleusercontent.com`. */
+  clientId: string
+  /** Where its secret is: `env:VARIABLE`, or `file:./path` relative to this file. When it is not there, a secret that is set already stays. */
+  clientSecret: string
+}
+
+/** A value in Secret Manager. */
+export interface SecretInput {
+  /** Where the value is: `env:VARIABLE`, or `file:./path` relative to this file. When it is not there, the newest version that is set already stays. */
+  from: string
+  /** Accounts of `serviceAccounts` that may read this secret, and no other. Default: none. */
+  accessors?: string[]
+  /** What happens to older versions when a new value comes. Default: `disable`, which can be undone. */
+  oldVersions?: 'disable' | 'destroy' | 'keep'
 }
 
 /** The DNS zone, and in it the addresses of the server's domains. */

@@ -3,10 +3,8 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { silentProgress } from '../../base/progress.ts'
 import type { Progress } from '../../base/progress.ts'
-import { checksumFile } from '../../client/checksums.ts'
 import type { Clients } from '../../client/clients.ts'
 import { compileStack } from '../../compile/compile.ts'
-import { filesToRead } from '../../compile/facts.ts'
 import { loadStack } from '../../config/load.ts'
 import type { LoadedStack } from '../../config/load.ts'
 import { isServerImage } from '../../config/schema.images.ts'
@@ -26,6 +24,7 @@ import { pythonPackageKind, repositoryUrl } from '../kinds/python-package.ts'
 import { openBakeQueue } from './bake-queue.ts'
 import type { BakeQueue } from './bake-queue.ts'
 import { accountToken, pocketClients } from './cloud-clients.ts'
+import { readFacts } from './facts.ts'
 import { createImageParts } from './image-parts.ts'
 import { readImageSpecs } from './image-specs.ts'
 import type { ImageSpecs } from './image-specs.ts'
@@ -89,8 +88,7 @@ export async function openSession(options: SessionOptions): Promise<StackSession
   const { started, daemon } = await startCloud({ home })
   if (started) options.note(`started the pocket cloud at ${daemon.url}`)
   const clients = pocketClients(home, daemon.url)
-  const files = Object.fromEntries(await Promise.all(filesToRead(stack.config, stack.dir).map(async (path) => [path, { md5: (await checksumFile(path, signal)).md5 }] as const)))
-  const compiled = compileStack(stack.config, { stackDir: stack.dir, files, ...(source === undefined ? {} : { packageName: source.name }) })
+  const compiled = compileStack(stack.config, { ...(await readFacts(stack, signal)), ...(source === undefined ? {} : { packageName: source.name }) })
   const inventory = openInventory(home, name)
   const repository = { project: name, location: stack.config.location.region, repository: stack.config.package.repository }
   const sourceDir = resolve(stack.dir, stack.config.package.source)

@@ -24,8 +24,8 @@ kindContract(workloadIdentityProviderKind, {
     { props: { ...props, description: 'x', displayName: 'y' }, paths: ['displayName', 'description'] },
   ],
   drift: {
-    change: (service) => Object.assign(service.table.get('actions'), { attributeCondition: 'true', oidc: { issuerUri: props.issuerUri, allowedAudiences: ['a'] } }),
-    paths: ['allowedAudiences', 'attributeCondition'],
+    change: (service) => Object.assign(service.table.get('actions'), { attributeCondition: 'true', oidc: { issuerUri: props.issuerUri, allowedAudiences: ['a'], jwksJson: '{}' } }),
+    paths: ['allowedAudiences', 'uploadedKeys', 'attributeCondition'],
   },
 })
 

@@ -15,7 +15,7 @@ import type { WorkloadIdentityProviderAttributes } from './schema.ts'
 type Context = KindContext<Clients>
 type Providers = iam_v1.Resource$Projects$Locations$Workloadidentitypools$Providers
 
-const changeable = 'displayName,description,disabled,attributeMapping,attributeCondition,oidc.issuerUri,oidc.allowedAudiences'
+const changeable = 'displayName,description,disabled,attributeMapping,attributeCondition,oidc'
 
 export const workloadIdentityProviderKind: ResourceKind<WorkloadIdentityProviderProps, WorkloadIdentityProviderAttributes, Clients> = {
   kind: workloadIdentityProviderResource.kind,
@@ -40,6 +40,8 @@ export const workloadIdentityProviderKind: ResourceKind<WorkloadIdentityProvider
       issuerUri: [observed.issuerUri, props.issuerUri],
       // none: Google then takes exactly the provider's own name
       allowedAudiences: [observed.allowedAudiences, []],
+      // keys that somebody put there sign tokens as good as the issuer's
+      uploadedKeys: [observed.uploadedKeys, false],
       attributeCondition: [observed.attributeCondition, props.attributeCondition],
     }),
     ...compareMaps('attributeMapping', observed.attributeMapping, props.attributeMapping, () => false),
@@ -109,6 +111,7 @@ function toAttributes(provider: iam_v1.Schema$WorkloadIdentityPoolProvider): Wor
     disabled: provider.disabled === true,
     issuerUri: provider.oidc?.issuerUri ?? '',
     allowedAudiences: provider.oidc?.allowedAudiences ?? [],
+    uploadedKeys: (provider.oidc?.jwksJson ?? '') !== '',
     attributeMapping: provider.attributeMapping ?? {},
     attributeCondition: provider.attributeCondition ?? '',
   }

@@ -23,6 +23,8 @@ export type WorkloadIdentityProviderAttributes = {
   readonly disabled: boolean
   readonly issuerUri: string
   readonly allowedAudiences: readonly string[]
+  /** Keys beside those that the issuer publishes. */
+  readonly uploadedKeys: boolean
   readonly attributeMapping: Readonly<Record<string, string>>
   readonly attributeCondition: string
 }
