@@ -16,6 +16,7 @@ export const errorCodes = {
   E_CONFIG_SYNTAX: 'the config cannot be loaded',
   E_CONFIG_INVALID: 'the config has an unknown key, a wrong type or a value that is not allowed',
   E_CONFIG_CYCLE: 'images depend on each other in a circle',
+  E_FILE_FOREIGN: 'a file that Kiln would write is there and was not written by Kiln',
   // The user's Python package.
   E_PACKAGE_INVALID: 'the Python project cannot be published as it is',
   E_PACKAGE_BUILD: 'building the wheel failed',

@@ -19,7 +19,7 @@ test('--help lists every verb, and each has a sentence', async () => {
   const { code, stdout } = await kiln(['--help'])
   expect(code).toBe(0)
   const verbs = [...stdout.matchAll(/^ {2}([a-z]+)(?: \[\w+\])* {2,}\S/gm)].map(([, verb]) => verb)
-  expect(verbs).toEqual(expect.arrayContaining(['up', 'plan', 'status', 'destroy', 'publish', 'bake', 'dev', 'logs', 'serial', 'ssh', 'cloud', 'doctor']))
+  expect(verbs).toEqual(expect.arrayContaining(['up', 'plan', 'status', 'destroy', 'publish', 'bake', 'dev', 'logs', 'serial', 'ssh', 'cloud', 'doctor', 'synth']))
 })
 
 test('verbs that change a stack say how to answer yes and how to get JSON', async () => {

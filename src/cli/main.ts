@@ -5,6 +5,7 @@ import { addCloudCommands } from './commands/cloud.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addStackCommands } from './commands/stack.ts'
 import { addImageCommands } from './commands/image.ts'
+import { addSynthCommand } from './commands/synth.ts'
 import { addVmCommands } from './commands/vm.ts'
 import { splitAtDashes } from './define-command.ts'
 
@@ -18,6 +19,7 @@ addStackCommands(program)
 addImageCommands(program)
 addVmCommands(program)
 addCloudCommands(program)
+addSynthCommand(program)
 addDoctorCommand(program)
 
 try {

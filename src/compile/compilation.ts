@@ -2,7 +2,9 @@
 import { basename, resolve } from 'node:path'
 import type { StackConfig } from '../config/schema.ts'
 import type { Address, DesiredResource } from '../engine/types.ts'
+import { managedByLabel, stackLabel } from '../resources/resource.ts'
 import type { StackFacts } from './facts.ts'
+import { labelValue } from './names.ts'
 
 /** What every part of the compilation sees. */
 export interface Compilation {
@@ -33,4 +35,10 @@ export function packageAddress(config: StackConfig, facts: StackFacts): Address 
 /** The address of the stack's Python repository. */
 export function repositoryAddress(config: StackConfig): Address {
   return `artifact-repository/${config.package.repository}`
+}
+
+/** What is put on everything that Kiln makes. */
+export function stackWords(config: StackConfig, facts: StackFacts): Pick<Compilation, 'labels' | 'description'> {
+  const stack = labelValue(facts.stack ?? config.project.id)
+  return { labels: { [managedByLabel]: 'kiln', [stackLabel]: stack }, description: `Managed by Kiln (stack ${stack})` }
 }

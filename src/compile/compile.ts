@@ -5,8 +5,7 @@
 import { resolve } from 'node:path'
 import type { StackConfig } from '../config/schema.ts'
 import type { Address, DesiredResource } from '../engine/types.ts'
-import { managedByLabel, stackLabel } from '../resources/resource.ts'
-import { packageAddress, repositoryAddress, resource, serviceAddress } from './compilation.ts'
+import { packageAddress, repositoryAddress, resource, serviceAddress, stackWords } from './compilation.ts'
 import type { Compilation } from './compilation.ts'
 import { authApis, compileAuth } from './compile.auth.ts'
 import { compileDns, dnsApi } from './compile.dns.ts'
@@ -16,7 +15,7 @@ import { compileImages, imageAddress } from './compile.images.ts'
 import { compileAccess, compileStorage, neededByServer } from './compile.parts.ts'
 import { compileSecrets, secretApis } from './compile.secrets.ts'
 import type { StackFacts } from './facts.ts'
-import { imageTag, labelValue, sshRule, sshTag } from './names.ts'
+import { imageTag, sshRule, sshTag } from './names.ts'
 
 /** APIs that every stack needs, in the order in which they are enabled. */
 export const neededApis: readonly string[] = [
@@ -41,14 +40,7 @@ function sectionApis(config: StackConfig): readonly string[] {
  * @example compileStack(config, { stackDir, files: { '/stack/entrypoint.sh': { md5 } } })
  */
 export function compileStack(config: StackConfig, facts: StackFacts): readonly DesiredResource[] {
-  const stack = labelValue(facts.stack ?? config.project.id)
-  const compilation: Compilation = {
-    config,
-    facts,
-    projectId: config.project.id,
-    labels: { [managedByLabel]: 'kiln', [stackLabel]: stack },
-    description: `Managed by Kiln (stack ${stack})`,
-  }
+  const compilation: Compilation = { config, facts, projectId: config.project.id, ...stackWords(config, facts) }
   return [
     ...compileProject(compilation),
     ...compileServices(compilation),

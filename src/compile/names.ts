@@ -6,6 +6,11 @@ export function imageBucketName(projectId: string): string {
   return `${projectId.replaceAll(/[:.]/g, '-').slice(0, 51)}-kiln-images`
 }
 
+/** The bucket of Terraform's state: made before Terraform runs, in the stack's own project. */
+export function stateBucketName(projectId: string): string {
+  return `${projectId.replaceAll(/[:.]/g, '-').slice(0, 51)}-kiln-state`
+}
+
 /** The network tag, and the firewall rule, of VMs that run an image. Names have at most 63 characters. */
 export function imageTag(image: string): string {
   return `kiln-${image}`.slice(0, 63).replace(/-+$/, '')

@@ -48,10 +48,12 @@ export function addStackCommands(program: Command): void {
     name: 'status',
     summary: 'what is there, compared with the config',
     arguments: [dirArgument],
+    options: [{ flags: '--healthy', help: 'exit code 1 unless the server answers its health path' }],
     stack: true,
     async action(invocation) {
       const { status } = await import('../../app/up.ts')
-      return status(verbOptions(invocation, invocation.stackDir(invocation.args[0])))
+      const seen = await status(verbOptions(invocation, invocation.stackDir(invocation.args[0])))
+      return { ...seen, ...(invocation.options['healthy'] === true && seen.healthy !== true ? { exitCode: 1 } : {}) }
     },
     render(result) {
       const seen = result as StatusResult

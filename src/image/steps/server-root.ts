@@ -75,12 +75,12 @@ function accountCommands({ spec, root }: ServerRootContext): Command[] {
 }
 
 /** True when an image below has made this account. */
-function hasAccount(spec: ImageSpec, user: string): boolean {
+export function hasAccount(spec: ImageSpec, user: string): boolean {
   return spec.type === 'server' && (spec.user === user || hasAccount(spec.from, user))
 }
 
 /** One account per level, so that a server image on another one does not take its files over. */
-function serverUid(spec: ServerImageSpec): number {
+export function serverUid(spec: ServerImageSpec): number {
   return spec.from.type === 'base' ? SERVER_UID : serverUid(spec.from) + 1
 }
 
