@@ -4,12 +4,12 @@
  */
 import { header } from './file.ts'
 import type { SynthFile } from './file.ts'
-import { workflowFiles } from './github/workflows.ts'
+import { workflowFiles } from './workflows/workflows.ts'
 import type { SynthInput } from './input.ts'
 import { makefile } from './make/makefile.ts'
 import { bootstrapScript, toolsMakefile } from './make/tools.ts'
 import { packerFiles } from './packer/templates.ts'
-import { terraformFiles } from './terraform/root.ts'
+import { terraformFiles } from './modules/root.ts'
 
 /**
  * All files of a stack, sorted by path.

@@ -11,7 +11,7 @@ import { printHcl } from '../hcl/print.ts'
 import { attribute, block, expression, gap, template } from '../hcl/syntax.ts'
 import type { Item, Value } from '../hcl/syntax.ts'
 import type { ImageFacts, SynthInput } from '../input.ts'
-import { terraformLabel } from '../terraform/stack.ts'
+import { terraformLabel } from '../modules/stack.ts'
 import { baseScript, serverScript, uploadName } from './scripts.ts'
 
 /** The plugin as it is tried in conformance. */

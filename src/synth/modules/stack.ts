@@ -75,7 +75,7 @@ export function mapResources(desired: readonly DesiredResource[], shared: Shared
       continue
     }
     const place = places[resource.kind]
-    if (place === undefined) throw new KilnError('E_PLAN', `the kind ${resource.kind} has no component in Terraform`, { hint: 'add a row to src/synth/terraform/places.ts' })
+    if (place === undefined) throw new KilnError('E_PLAN', `the kind ${resource.kind} has no component in Terraform`, { hint: 'add a row to src/synth/modules/places.ts' })
     const label = terraformLabel(place.forEach?.label(resource) ?? place.label?.(resource) ?? resource.address.slice(resource.kind.length + 1))
     const made = entry.terraform(label, withTokens(resource.props, desired))
     if ('noEquivalent' in made) {
