@@ -27,6 +27,26 @@ export default defineStack({
     'moshi-srv-sa': { displayName: 'The server itself', roles: ['roles/datastore.user', 'roles/secretmanager.secretAccessor'] },
   },
 
+  // Users sign in by e-mail; lessons can be kept in Firestore, whose rules bind apps that reach it directly. An example may lose its documents with `kiln destroy`.
+  auth: { providers: ['email'] },
+  firestore: {
+    location: 'nam5',
+    rules: './firestore.rules',
+    indexes: [
+      {
+        collectionGroup: 'utterances',
+        fields: [
+          { fieldPath: 'speaker', order: 'ASCENDING' },
+          { fieldPath: 'time', order: 'DESCENDING' },
+        ],
+      },
+    ],
+    deleteProtection: false,
+  },
+
+  // Workflows of this repository's branch get short-lived tokens that can publish, bake and deploy; there is no key. Put your own here.
+  github: { repository: 'OWNER/moshi', branch: 'main' },
+
   buckets: { 'moshi-storage': { objects: { 'entrypoint.sh': './entrypoint.sh' } } },
 
   dev: { image: 'moshi-srv', name: 'moshi-dev', machineType: 'e2-small', serviceAccount: 'moshi-srv-sa', labels: { app: 'moshi', env: 'dev' } },

@@ -16,8 +16,14 @@ const issuerUri = 'https://token.actions.githubusercontent.com'
 export const githubPool = 'kiln-github'
 export const githubProvider = 'actions'
 
-/** Baking makes images, deploying makes templates and changes groups; both look at the project, its APIs and its accounts first. */
-const projectRoles: readonly string[] = ['roles/compute.instanceAdmin.v1', 'roles/serviceusage.serviceUsageConsumer', 'roles/iam.serviceAccountViewer', 'roles/browser']
+/** Baking makes images, deploying makes templates and changes groups; both look first at the project, its APIs, its accounts, and who may do what. */
+const projectRoles: readonly string[] = [
+  'roles/compute.instanceAdmin.v1',
+  'roles/serviceusage.serviceUsageConsumer',
+  'roles/iam.serviceAccountViewer',
+  'roles/iam.securityReviewer',
+  'roles/browser',
+]
 
 /** The APIs of the section. */
 export function githubApis(config: StackConfig): readonly string[] {
