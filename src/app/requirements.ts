@@ -45,5 +45,7 @@ export const requirements: readonly Requirement[] = [
   { name: 'pigz', package: 'pigz', neededBy: 'packing images for import' },
   { name: 'ssh', package: 'openssh-client', neededBy: 'kiln ssh' },
   { name: 'ssh-keygen', package: 'openssh-client', neededBy: 'kiln ssh' },
+  { name: 'git', package: 'git', neededBy: 'deliveries: the git remote, commits of webhooks' },
+  { name: 'setsid', package: 'util-linux', neededBy: 'deliveries: Ctrl-C at a push ends the watching alone' },
   { name: 'newuidmap', package: 'uidmap', neededBy: 'baking without root', onlyWithoutRoot: true },
 ]

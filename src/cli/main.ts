@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { kilnVersion } from '../app/version.ts'
 import { addCloudCommands } from './commands/cloud.ts'
+import { addDeliveryCommands } from './commands/delivery.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addStackCommands } from './commands/stack.ts'
 import { addImageCommands } from './commands/image.ts'
@@ -20,6 +21,7 @@ addImageCommands(program)
 addVmCommands(program)
 addCloudCommands(program)
 addSynthCommand(program)
+addDeliveryCommands(program)
 addDoctorCommand(program)
 
 try {

@@ -21,6 +21,8 @@ import type { KilnHome } from '../../host/home.ts'
 import { identifyProcess } from '../../host/process.ts'
 import { tryProcessLock } from '../../store/process-lock.ts'
 import { createQemuDriver } from '../../vm/qemu/driver.ts'
+import { superviseDeliveries } from '../delivery/supervise.ts'
+import { webhookPaths } from '../delivery/webhook.ts'
 import { kilnVersion } from '../version.ts'
 import { daemonPaths, ownerCredentials } from './files.ts'
 import type { DaemonFile } from './files.ts'
@@ -34,6 +36,8 @@ export interface RunningCloud {
   readonly port: number
   /** Stops serving; VMs go on. */
   stop(): Promise<void>
+  /** Begins to look after deliveries whose workers have died. */
+  superviseDeliveries(): void
   /** Ends what runs for users, before the data is removed. */
   resetRooms(): Promise<void>
 }
@@ -62,10 +66,13 @@ export async function serveCloud(options: { readonly home: KilnHome; readonly po
       signCertificate: authority.issue,
       guests: { socket: daemonPaths(home).guestSocket, authority: authority.certificate },
     })
+    const deliveries = superviseDeliveries({ home, log })
     const server = await createServer({
       kernel,
       rooms,
+      openPaths: webhookPaths,
       extra: (app) => {
+        deliveries.addRoutes(app)
         app.get('/kiln/healthz', () => ({ ok: true, pid: process.pid, version: kilnVersion }))
         // What comes in as for a proxy is not for a room, whatever its path.
         app.addHook('onRequest', (request, reply, done) => {
@@ -85,11 +92,13 @@ export async function serveCloud(options: { readonly home: KilnHome; readonly po
     return {
       url: `http://127.0.0.1:${port}`,
       port,
+      superviseDeliveries: () => deliveries.start(),
       async stop() {
         // First gRPC: its calls end with a status, which needs the connections below.
         await grpc.close()
         await front?.close()
         await server.close()
+        deliveries.stop()
         for (const room of rooms.toReversed()) await room.stop?.()
         await opened.close()
         lock.release()
@@ -134,6 +143,7 @@ async function main(): Promise<void> {
   await writeFileDurable(paths.lastPort, String(cloud.port))
   await writeFileDurable(paths.daemon, `${JSON.stringify(file, null, 2)}\n`)
   log.info({ url: cloud.url }, 'the pocket cloud serves')
+  cloud.superviseDeliveries()
   let stopping = false
   const stop = (signal: string): void => {
     if (stopping) return

@@ -109,7 +109,7 @@ export function repositoryUrl(props: { readonly [key: string]: unknown; readonly
 }
 
 /** The wheels of a package, oldest first, from Artifact Registry's file list. */
-async function publishedWheels(clients: Clients, identity: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<PackageAttributes[]> {
+export async function publishedWheels(clients: Clients, identity: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<PackageAttributes[]> {
   const repository = `projects/${String(identity['project'])}/locations/${String(identity['location'])}/repositories/${String(identity['repository'])}`
   const name = String(identity['name'])
   const files: RegistryFile[] = []

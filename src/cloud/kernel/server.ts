@@ -55,6 +55,8 @@ export interface ServerOptions {
   readonly rooms: readonly Room[]
   /** Routes of Kiln's own under /kiln/, such as the daemon's health. Added by the app. */
   readonly extra?: (app: FastifyInstance) => void
+  /** Paths under /kiln/ that may be asked under any host name that is no service's: what a tunnel leads to. Everything else is for the loopback names alone. */
+  readonly openPaths?: RegExp
   /** For a client that sends its headers drop by drop. */
   readonly headersTimeoutMs?: number
 }
@@ -90,6 +92,7 @@ export async function createServer(options: ServerOptions): Promise<CloudServer>
       return '/@batch'
     }
     const found = hostRules.find(({ rule }) => matchesHost(rule, host, path))
+    if (found === undefined && !direct && options.openPaths?.test(path) === true) return path
     if (found === undefined) return `/unknown-host?host=${encodeURIComponent(host)}`
     origins.set(raw, { host, hostUrl, path })
     return `/@${found.room.id}.${found.rule.name}${path.startsWith('/') ? path : `/${path}`}`
