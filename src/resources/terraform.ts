@@ -1,6 +1,6 @@
 /**
  * How a kind appears in Terraform (google provider). Mappings are pure: `synth` puts interpolations such as
- * `${google_service_account.reader.email}` in place of refs before it calls them, and writes what comes back as Terraform JSON.
+ * `${google_service_account.reader.email}` in place of refs before it calls them, and writes what comes back as HCL. Other text is plain: `synth` escapes it.
  */
 import { resourcePath } from './resource.ts'
 
@@ -28,9 +28,4 @@ export function terraformLink(link: string): string {
 export function terraformName(text: string): string {
   const name = text.replaceAll(/[^A-Za-z0-9_-]/g, '_')
   return /^[A-Za-z_]/.test(name) ? name : `_${name}`
-}
-
-/** Text that Terraform is to take as it is: its template signs are doubled. */
-export function terraformText(text: string): string {
-  return text.replaceAll(/([$%])\{/g, '$1$1{')
 }

@@ -31,17 +31,40 @@ export const example: StackInput = {
   buckets: { 'moshi-storage': { objects: { 'entrypoint.sh': './entrypoint.sh' } } },
   dev: { image: 'moshi-srv', name: 'moshi-dev', machineType: 'e2-small', serviceAccount: 'moshi-srv-sa', labels: { app: 'moshi', env: 'dev' } },
   server: { image: 'moshi-srv', machineType: 'e2-micro', size: 2, strategy: 'rolling', domains: ['dev.chatmoshi.com'], serviceAccount: 'moshi-srv-sa' },
-  github: { repository: 'moshi/moshi', branch: 'main' },
-  firestore: { location: 'nam5' },
-  auth: { providers: ['email'] },
+  github: { repository: 'moshi/moshi', repositoryId: '123456789', branch: 'main', environment: 'production' },
+  firestore: {
+    location: 'nam5',
+    rules: './firestore.rules',
+    indexes: [
+      {
+        collectionGroup: 'lessons',
+        fields: [
+          { fieldPath: 'user', order: 'ASCENDING' },
+          { fieldPath: 'time', order: 'DESCENDING' },
+        ],
+      },
+    ],
+  },
+  auth: { providers: ['email', 'google'], google: { clientId: '1234-abc.apps.googleusercontent.com', clientSecret: 'env:GOOGLE_CLIENT_SECRET' } },
+  secrets: { 'openai-key': { from: 'env:OPENAI_KEY', accessors: ['moshi-srv-sa'] } },
   dns: { zone: 'chatmoshi.com' },
 }
+
+const rules = `rules_version = '2';
+service cloud.firestore {
+  match /databases/{database}/documents {
+    match /{document=**} {
+      allow read, write: if false;
+    }
+  }
+}
+`
 
 /** Facts as they would be read; `change` replaces sections. */
 export function exampleInput(change: Partial<StackInput> = {}, more: Partial<SynthInput> = {}): SynthInput {
   const config = Stack.parse({ ...example, ...change })
   const stackDir = '/stack'
-  const facts = { stackDir, packageName: 'moshi-server', files: { '/stack/entrypoint.sh': { md5: 'rL0Y20zC+Fzt72VPzMSk2A==' } } }
+  const facts = { stackDir, packageName: 'moshi-server', files: { '/stack/entrypoint.sh': { md5: 'rL0Y20zC+Fzt72VPzMSk2A==' } }, texts: { '/stack/firestore.rules': rules } }
   const compiled = compileStack(config, facts)
   const server = compileServer({ config, facts, projectId: config.project.id, ...stackWords(config, facts) })
   return {

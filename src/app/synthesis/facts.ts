@@ -1,9 +1,7 @@
 /** Reads what synthesis needs beside the config: files of images, the lock, checksums. */
 import { join } from 'node:path'
-import { checksumFile } from '../../client/checksums.ts'
 import { stackWords } from '../../compile/compilation.ts'
 import { compileStack } from '../../compile/compile.ts'
-import { filesToRead } from '../../compile/facts.ts'
 import type { LoadedStack } from '../../config/load.ts'
 import { readLock } from '../../image/lock-file.ts'
 import { serverFolder, serverUnit, unitName } from '../../image/recipe/server-unit.ts'
@@ -11,13 +9,13 @@ import { hasAccount, serverUid } from '../../image/steps/server-root.ts'
 import type { ImageSpec, LockFile } from '../../image/types.ts'
 import type { ImageFacts, SynthInput } from '../../synth/input.ts'
 import { lockFileName } from '../stack/bake-queue.ts'
+import { readFileFacts } from '../stack/facts.ts'
 import { readImageSpecs } from '../stack/image-specs.ts'
 
 /** Everything that `synthesise` takes. @throws KilnError of the config, the lock and the files of images */
 export async function readSynthInput(stack: LoadedStack, imports: boolean, signal: AbortSignal): Promise<SynthInput> {
   const { config, dir } = stack
-  const files = Object.fromEntries(await Promise.all(filesToRead(config, dir).map(async (path) => [path, { md5: (await checksumFile(path, signal)).md5 }] as const)))
-  const facts = { stackDir: dir, files }
+  const facts = await readFileFacts(stack, signal)
   const lock = await readLock(join(dir, lockFileName))
   const specs = await readImageSpecs(stack)
   return {

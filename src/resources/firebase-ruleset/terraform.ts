@@ -1,5 +1,4 @@
 /** https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/firebaserules_ruleset */
-import { terraformText } from '../terraform.ts'
 import type { TerraformMapping } from '../terraform.ts'
 import type { FirebaseRulesetProps } from './schema.ts'
 
@@ -8,7 +7,7 @@ export const firebaseRulesetTerraform: TerraformMapping<FirebaseRulesetProps> = 
   name,
   body: {
     project: props.projectId,
-    source: { files: [{ name: props.file, content: terraformText(props.content) }] },
+    source: { files: [{ name: props.file, content: props.content }] },
     lifecycle: { create_before_destroy: true },
   },
 })

@@ -3,18 +3,13 @@ import { attribute, block, expression } from '../hcl/syntax.ts'
 import type { Item } from '../hcl/syntax.ts'
 import type { ResourceBlock } from './stack.ts'
 
-/** One `import` block per resource. */
+/** One `import` block per resource whose id is known beforehand. */
 export function importsOf(blocks: readonly ResourceBlock[]): readonly Item[] {
   return blocks.flatMap((one) =>
-    one.members.map(({ resource, key }) =>
-      block(
-        'import',
-        [],
-        [
-          attribute('to', expression(`module.${one.component}.${one.type}.${one.label}${key === undefined ? '' : `[${JSON.stringify(key)}]`}`)),
-          attribute('id', one.place.importId(resource.props)),
-        ],
-      ),
-    ),
+    one.members.flatMap(({ resource, key }) => {
+      const id = one.place.importId(resource.props)
+      const to = `module.${one.component}.${one.type}.${one.label}${key === undefined ? '' : `[${JSON.stringify(key)}]`}`
+      return id === undefined ? [] : [block('import', [], [attribute('to', expression(to)), attribute('id', id)])]
+    }),
   )
 }

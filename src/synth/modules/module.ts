@@ -45,7 +45,7 @@ export function sitesOf(blocks: readonly ResourceBlock[]): ReadonlyMap<Address, 
 }
 
 /** Arguments that are blocks although a kind's mapping gives them as one object. */
-const singleBlocks: ReadonlySet<string> = new Set(['lifecycle', 'replication', 'auto', 'oidc', 'versioning', 'source'])
+const singleBlocks: ReadonlySet<string> = new Set(['lifecycle', 'replication', 'auto', 'oidc', 'versioning', 'source', 'sign_in', 'email', 'phone_number', 'anonymous'])
 
 /** Bare words of `lifecycle`: traversals, not strings. */
 const bareArguments: ReadonlySet<string> = new Set(['ignore_changes', 'replace_triggered_by'])

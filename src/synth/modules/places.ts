@@ -42,8 +42,8 @@ export interface Place {
   readonly handles?: (props: Props) => readonly Handle[]
   /** What the component gives out, for people and scripts. `{self}` is the block's address. */
   readonly output?: { readonly suffix: string; readonly value: string; readonly description: string }
-  /** The id for `terraform import`. */
-  readonly importId: (props: Props) => string
+  /** The id for `terraform import`; undefined where only the cloud knows it. */
+  readonly importId: (props: Props) => string | undefined
 }
 
 type Props = Readonly<Record<string, unknown>>
@@ -52,6 +52,11 @@ const text = (props: Props, key: string): string => String(props[key] ?? '')
 const at = (props: Props, ...keys: readonly string[]): string => keys.map((key) => text(props, key)).join('/')
 const globalId = (collection: string) => (props: Props) => `projects/${text(props, 'projectId')}/global/${collection}/${text(props, 'name')}`
 const zonalId = (collection: string) => (props: Props) => `projects/${text(props, 'projectId')}/zones/${text(props, 'zone')}/${collection}/${text(props, 'name')}`
+const accountId = (props: Props): string => {
+  const [projectId, account] = [text(props, 'projectId'), text(props, 'accountId')]
+  return `projects/${projectId}/serviceAccounts/${serviceAccountEmail({ projectId, accountId: account })}`
+}
+const unknownId = (): undefined => undefined
 const link = { selfLink: 'id' }
 
 /** What belongs to the production server and what to the development VM is told by who needs it. */
@@ -90,6 +95,7 @@ export const places: Readonly<Record<string, Place>> = {
       return [
         { literal: email, attribute: 'email' },
         { literal: `serviceAccount:${email}`, attribute: 'member' },
+        { literal: `projects/${text(props, 'projectId')}/serviceAccounts/${email}`, attribute: 'name' },
       ]
     },
     output: { suffix: 'email', value: '{self}.email', description: 'The e-mail address of the account' },
@@ -124,7 +130,49 @@ export const places: Readonly<Record<string, Place>> = {
     importId: (props) => at(props, 'projectId', 'name'),
   },
   'bucket-object': { component: 'storage', importId: (props) => `${text(props, 'bucket')}/${text(props, 'name')}` },
-  secret: { component: 'secrets', importId: (props) => `projects/${text(props, 'projectId')}/secrets/${text(props, 'secretId')}` },
+  'bucket-iam-member': {
+    component: 'storage',
+    forEach: { key: 'role', label: (resource) => resource.address.split('/').slice(1, 3).join('_') },
+    importId: (props) => `b/${text(props, 'bucket')} ${text(props, 'role')} ${text(props, 'member')}`,
+  },
+  secret: {
+    component: 'secrets',
+    handles: (props) => [{ literal: text(props, 'secretId'), attribute: 'secret_id', keys: ['secret_id'] }],
+    importId: (props) => `projects/${text(props, 'projectId')}/secrets/${text(props, 'secretId')}`,
+  },
+  'secret-version': { component: 'secrets', importId: unknownId },
+  'secret-iam-member': {
+    component: 'secrets',
+    importId: (props) => `projects/${text(props, 'projectId')}/secrets/${text(props, 'secretId')} ${text(props, 'role')} ${text(props, 'member')}`,
+  },
+  'workload-identity-pool': {
+    component: 'github',
+    handles: (props) => [{ literal: text(props, 'poolId'), attribute: 'workload_identity_pool_id', keys: ['workload_identity_pool_id'] }],
+    importId: (props) => `projects/${text(props, 'projectId')}/locations/global/workloadIdentityPools/${text(props, 'poolId')}`,
+  },
+  'workload-identity-provider': {
+    component: 'github',
+    output: {
+      suffix: 'provider',
+      value: '{self}.name',
+      description: 'The provider that GitHub’s token is shown to: the variable KILN_WORKLOAD_IDENTITY_PROVIDER of the repository',
+    },
+    importId: (props) => `projects/${text(props, 'projectId')}/locations/global/workloadIdentityPools/${text(props, 'poolId')}/providers/${text(props, 'providerId')}`,
+  },
+  'service-account-iam-member': {
+    component: 'github',
+    importId: (props) => (typeof props['member'] === 'string' ? `${accountId(props)} ${text(props, 'role')} ${text(props, 'member')}` : undefined),
+  },
+  'firestore-database': {
+    component: 'firebase',
+    handles: (props) => [{ literal: text(props, 'database'), attribute: 'name', keys: ['database'] }],
+    importId: (props) => `projects/${text(props, 'projectId')}/databases/${text(props, 'database')}`,
+  },
+  'firestore-index': { component: 'firebase', importId: unknownId },
+  'firebase-ruleset': { component: 'firebase', attributes: { rulesetId: 'name' }, importId: unknownId },
+  'firebase-release': { component: 'firebase', importId: (props) => `projects/${text(props, 'projectId')}/releases/${text(props, 'release')}` },
+  'identity-platform': { component: 'firebase', importId: (props) => `projects/${text(props, 'projectId')}/config` },
+  'identity-provider': { component: 'firebase', importId: unknownId },
   firewall: { component: serverOrDev, importId: globalId('firewalls') },
   instance: {
     component: 'dev',

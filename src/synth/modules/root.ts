@@ -47,7 +47,7 @@ export function terraformFiles(input: TerraformInput): readonly SynthFile[] {
   const notes = left.map(({ address, why }) => `# Not here: ${address}; ${why}.\n`).join('')
   const root = [
     file('main.tf', mainItems(modules, families, input), notes),
-    file('versions.tf', rootVersions()),
+    file('versions.tf', rootVersions(blocks.some((one) => one.type.startsWith('google_identity_platform_')))),
     file('variables.tf', rootVariables(families)),
     file('terraform.tfvars', [attribute('project', input.config.project.id), attribute('region', input.config.location.region), attribute('zone', input.config.location.zone)]),
     file('state.gcs.tfbackend', [attribute('bucket', stateBucketName(input.config.project.id)), attribute('prefix', 'terraform')]),
@@ -91,7 +91,9 @@ function requirements(): readonly Item[] {
   ]
 }
 
-function rootVersions(): readonly Item[] {
+/** Identity Platform wants to know whose quota a person's calls count against. */
+function rootVersions(namesQuota: boolean): readonly Item[] {
+  const quota = namesQuota ? [attribute('billing_project', expression('var.project')), attribute('user_project_override', true)] : []
   return [
     block('terraform', [], [...requirements(), block('backend', ['gcs'], [], 'Bucket and prefix: terraform init -backend-config=state.gcs.tfbackend')]),
     block(
@@ -101,6 +103,7 @@ function rootVersions(): readonly Item[] {
         attribute('project', expression('var.project')),
         attribute('region', expression('var.region')),
         attribute('zone', expression('var.zone')),
+        ...quota,
         gap,
         // labels are the config's alone
         attribute('add_terraform_attribution_label', false),

@@ -164,20 +164,30 @@ class Reader {
     if (key === 'source' && this.#resource.kind === 'bucket-object') return { is: 'file', path: value }
     const meant = this.#handles.find((handle) => handle.literal === value && handle.owner !== this.#resource && (handle.keys === undefined || handle.keys.includes(key)))
     if (meant !== undefined) return { is: 'text', parts: [{ reference: { to: meant.owner.address, attribute: meant.attribute } }] }
-    const images = imageBucketName(config.project.id)
-    if (value === images && images.startsWith(config.project.id)) return { is: 'text', parts: [{ variable: 'project' }, images.slice(config.project.id.length)] }
-    return { is: 'plain', value }
+    return this.#ownName(value) ? { is: 'text', parts: [{ variable: 'project' }, value.slice(config.project.id.length)] } : { is: 'plain', value }
+  }
+
+  /** True for names that are made of the project's id, and would be others in another project. */
+  #ownName(value: string): boolean {
+    const { id } = this.#shared.config.project
+    return value.startsWith(id) && [imageBucketName(id), `${id}.firebaseapp.com`, `${id}.web.app`].includes(value)
+  }
+
+  /** Text between tokens; the project in a resource's name is the variable. */
+  #words(text: string): readonly Part[] {
+    const prefix = `projects/${this.#shared.config.project.id}/`
+    return text.startsWith(prefix) ? ['projects/', { variable: 'project' }, text.slice(prefix.length - 1)] : [text]
   }
 
   #parts(value: string): readonly Part[] {
     const parts: Part[] = []
     let end = 0
     for (const match of value.matchAll(token)) {
-      if (match.index > end) parts.push(value.slice(end, match.index))
+      if (match.index > end) parts.push(...this.#words(value.slice(end, match.index)))
       parts.push(part(match[1] as Address, match[2] ?? ''))
       end = match.index + match[0].length
     }
-    if (end < value.length) parts.push(value.slice(end))
+    if (end < value.length) parts.push(...this.#words(value.slice(end)))
     return parts
   }
 }

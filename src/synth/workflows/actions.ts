@@ -10,6 +10,3 @@ export const repositoryVariables = {
   provider: 'KILN_WORKLOAD_IDENTITY_PROVIDER',
   account: 'KILN_SERVICE_ACCOUNT',
 } as const
-
-/** The environment that deliveries belong to: GitHub asks its reviewers, if it has any. */
-export const environment = 'production'

@@ -3,10 +3,11 @@
  * anywhere. Texts of people (titles, branch names, inputs) reach the shell through the environment only.
  */
 import { isServerImage } from '../../config/schema.images.ts'
+import type { Github } from '../../config/schema.sections.ts'
 import { header } from '../file.ts'
 import type { SynthFile } from '../file.ts'
 import type { SynthInput } from '../input.ts'
-import { actions, environment, repositoryVariables } from './actions.ts'
+import { actions, repositoryVariables } from './actions.ts'
 
 const runner = 'ubuntu-24.04'
 const kiln = 'npx --no-install kiln'
@@ -17,9 +18,9 @@ export function workflowFiles(input: SynthInput): readonly SynthFile[] {
   if (github === undefined) return []
   return [
     workflow('test', testWorkflow(input)),
-    workflow('deliver', deliverWorkflow(input, github.branch)),
+    workflow('deliver', deliverWorkflow(input, github)),
     // without a group there is nothing that could be rolled back
-    ...(server === undefined ? [] : [workflow('rollback', rollbackWorkflow())]),
+    ...(server === undefined ? [] : [workflow('rollback', rollbackWorkflow(github.environment))]),
   ]
 }
 
@@ -87,7 +88,7 @@ ${checkout}
 `
 }
 
-function deliverWorkflow({ config }: SynthInput, branch: string): string {
+function deliverWorkflow({ config }: SynthInput, { branch, environment }: Github): string {
   const python = Object.values(config.images).some((image) => isServerImage(image) && image.python.length > 0)
   const publish = python ? step('Publish', 'publish --target gcp --yes') : ''
   const deploy = config.server === undefined ? '' : step('Deploy, behind health gates', 'deploy --target gcp --yes')
@@ -109,8 +110,7 @@ jobs:
   deliver:
     runs-on: ${runner}
     timeout-minutes: 90
-    environment: ${environment}
-    permissions:
+${inEnvironment(environment)}    permissions:
       contents: read
       id-token: write
     steps:
@@ -121,7 +121,7 @@ ${signIn}
 ${publish}${step('Bake, boot test, promote', 'bake --target gcp --yes')}${deploy}${step('Verify', 'status --target gcp --healthy')}`
 }
 
-function rollbackWorkflow(): string {
+function rollbackWorkflow(environment: string | undefined): string {
   return `name: rollback
 run-name: Rollback to \${{ inputs.release || 'the release before' }}
 
@@ -145,8 +145,7 @@ jobs:
   rollback:
     runs-on: ${runner}
     timeout-minutes: 30
-    environment: ${environment}
-    permissions:
+${inEnvironment(environment)}    permissions:
       contents: read
       id-token: write
     steps:
@@ -157,6 +156,11 @@ ${signIn}
           RELEASE: \${{ inputs.release }}
         run: ${kiln} rollback \${RELEASE:+"$RELEASE"} --target gcp --yes
 ${step('Verify', 'status --target gcp --healthy')}`
+}
+
+/** The environment whose reviewers GitHub asks, and that the token must come from. */
+function inEnvironment(environment: string | undefined): string {
+  return environment === undefined ? '' : `    environment: ${JSON.stringify(environment)}\n`
 }
 
 function step(name: string, verb: string): string {
