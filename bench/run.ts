@@ -11,22 +11,26 @@ import { benchBake } from './bake/bake.ts'
 import { bakeReport } from './bake/report.ts'
 import { benchCloud } from './cloud/cloud.ts'
 import { cloudReport } from './cloud/report.ts'
+import { benchDeploy } from './deploy/deploy.ts'
+import { deployReport } from './deploy/report.ts'
 
-const benchmarks = ['bake', 'cloud'] as const
+const benchmarks = ['bake', 'cloud', 'deploy'] as const
 type Benchmark = (typeof benchmarks)[number]
 
-const usage = `usage: node bench/run.ts [bake] [cloud] [options]     (default: both)
+const usage = `usage: node bench/run.ts [bake] [cloud] [deploy] [options]     (default: all)
   --json             the results as one JSON object on the last line of stdout
   --save             append each result to bench/results/BENCHMARK.jsonl
 bake:
   --runs N           server-image bakes of Kiln (default 3)
   --packer-runs N    builds of Packer (default 1)
   --accelerator A    tcg (default) or kvm, for both sides
-  --home DIR         a data folder to use and keep; default: a temporary one
-cloud:
+bake, deploy:
+  --home DIR         keeps the caches of the baker for the next run; default: a temporary folder
+cloud, deploy:
   --rounds N         measurements of each side for each kind of request (default 2)
   --seconds N        length of one measurement (default 3)
   --connections N    kept open, each with one request at a time (default 16)
+cloud:
   --objects N        in Kiln's bucket of many (default 1000000)
 `
 
@@ -109,6 +113,11 @@ async function main(signal: AbortSignal): Promise<void> {
   if (chosen.includes('cloud')) {
     const result = await benchCloud({ ...cloud, progress, signal })
     await finish('cloud', result, cloudReport(result))
+  }
+  if (chosen.includes('deploy')) {
+    const { rounds, seconds, connections } = cloud
+    const result = await benchDeploy({ rounds, seconds, connections, ...(bake.home === undefined ? {} : { home: bake.home }), progress, signal })
+    await finish('deploy', result, deployReport(result))
   }
   if (json) process.stdout.write(`${JSON.stringify(results)}\n`)
 }

@@ -72,20 +72,27 @@ export async function startServer(start: ServerStart, signal: AbortSignal): Prom
       name: start.name,
       url,
       stop,
-      async cpuMs() {
-        const stats = await Promise.all((await family(pid)).map(async (each) => (await readFile(`/proc/${each}/stat`, 'utf8')).replace(/^.*\) /s, '').split(' ')))
-        // utime and stime are fields 14 and 15, counted from 1; two fields are cut off here.
-        return (stats.reduce((sum, fields) => sum + Number(fields[11]) + Number(fields[12]), 0) * 1000) / TICKS_PER_SECOND
-      },
-      async memoryBytes() {
-        const texts = await Promise.all((await family(pid)).map((each) => readFile(`/proc/${each}/status`, 'utf8')))
-        const sum = (field: string): number => texts.reduce((total, text) => total + Number(new RegExp(String.raw`^${field}:\s+(\d+) kB`, 'm').exec(text)?.[1] ?? 0) * 1024, 0)
-        return { now: sum('VmRSS'), peak: sum('VmHWM') }
-      },
+      ...processFacts(pid),
     }
   } catch (error) {
     await stop()
     throw error
+  }
+}
+
+/** What the processes of a server use so far. */
+export function processFacts(pid: number): Pick<ServerProcess, 'cpuMs' | 'memoryBytes'> {
+  return {
+    async cpuMs() {
+      const stats = await Promise.all((await family(pid)).map(async (each) => (await readFile(`/proc/${each}/stat`, 'utf8')).replace(/^.*\) /s, '').split(' ')))
+      // utime and stime are fields 14 and 15, counted from 1; two fields are cut off here.
+      return (stats.reduce((sum, fields) => sum + Number(fields[11]) + Number(fields[12]), 0) * 1000) / TICKS_PER_SECOND
+    },
+    async memoryBytes() {
+      const texts = await Promise.all((await family(pid)).map((each) => readFile(`/proc/${each}/status`, 'utf8')))
+      const sum = (field: string): number => texts.reduce((total, text) => total + Number(new RegExp(String.raw`^${field}:\s+(\d+) kB`, 'm').exec(text)?.[1] ?? 0) * 1024, 0)
+      return { now: sum('VmRSS'), peak: sum('VmHWM') }
+    },
   }
 }
 

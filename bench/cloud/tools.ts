@@ -26,13 +26,17 @@ const FAKE_GCS = { module: 'github.com/fsouza/fake-gcs-server', version: 'v1.56.
 const PACKAGES = ['nginx', 'wrk', 'libluajit-5.1-2', 'libluajit-5.1-common'] as const
 
 /** @throws KilnError E_TOOL_FAILED when Debian's packages cannot be had */
-export async function findTools(progress: Progress, signal: AbortSignal): Promise<Tools> {
+export async function findTools(progress: Progress, signal: AbortSignal, wanted: { readonly fakeGcs: boolean } = { fakeGcs: true }): Promise<Tools> {
   const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'kiln', 'bench')
   await mkdir(cache, { recursive: true })
   const { nginx, wrk } = await debianTools(cache, progress, signal)
   // nginx says it on stderr.
   const { stderr } = await run({ ...nginx, args: ['-v'] }, { what: 'asking nginx for its version', signal })
-  return { wrk, nginx: { ...nginx, version: /nginx\/([\d.]+)/.exec(stderr)?.[1] ?? 'unknown' }, fakeGcs: await fakeGcsServer(cache, progress, signal) }
+  return {
+    wrk,
+    nginx: { ...nginx, version: /nginx\/([\d.]+)/.exec(stderr)?.[1] ?? 'unknown' },
+    fakeGcs: wanted.fakeGcs ? await fakeGcsServer(cache, progress, signal) : { skipped: 'not asked for' },
+  }
 }
 
 async function debianTools(cache: string, progress: Progress, signal: AbortSignal): Promise<{ readonly nginx: Program; readonly wrk: Program }> {
