@@ -15,7 +15,7 @@ import type { MachineFacts } from '../machine.ts'
 import { measureBalancer } from './balancer.ts'
 import type { BalancerResults } from './balancer.ts'
 import { openFront } from './front.ts'
-import { measureReleases, withServer } from './releases.ts'
+import { measureReleases } from './releases.ts'
 import type { Rollout } from './releases.ts'
 import { externalAddress, makeStack } from './stack.ts'
 
@@ -40,7 +40,7 @@ export interface DeployBenchResult {
   readonly releases: readonly Rollout[]
 }
 
-const INSTANCE = 'moshi-dev'
+const INSTANCE = 'bench-vm'
 
 /** Runs the benchmark. @throws Error when the ways do not answer the same, when a request fails, or when a release does */
 export async function benchDeploy(options: DeployBenchOptions): Promise<DeployBenchResult> {
@@ -55,7 +55,7 @@ export async function benchDeploy(options: DeployBenchOptions): Promise<DeployBe
     const haproxy = /version ([\d.]+)/.exec((await run({ program: 'haproxy', args: ['-v'] }, { what: 'asking haproxy for its version', signal })).stdout)?.[1] ?? 'unknown'
     const balancer = await balancerPart(options, folder, home, tools)
     await resetCloud(home)
-    const stack = await makeStack({ folder: join(folder, 'delivered'), home, progress, signal, change: withServer })
+    const stack = await makeStack({ folder: join(folder, 'delivered'), home, progress, signal, kind: 'group' })
     const releases = await measureReleases(stack, progress, signal)
     return {
       benchmark: 'deploy',
@@ -78,7 +78,7 @@ export async function benchDeploy(options: DeployBenchOptions): Promise<DeployBe
 async function balancerPart(options: DeployBenchOptions, folder: string, home: KilnHome, tools: Awaited<ReturnType<typeof findTools>>): Promise<BalancerResults> {
   const { progress, signal, rounds, seconds, connections } = options
   progress.note('one machine of the example: kiln up')
-  const stack = await makeStack({ folder: join(folder, 'single'), home, progress, signal })
+  const stack = await makeStack({ folder: join(folder, 'single'), home, progress, signal, kind: 'single' })
   await stack.kiln(['up'])
   const front = await openFront(stack, INSTANCE, signal)
   return measureBalancer({

@@ -30,13 +30,6 @@ const Up = z.looseObject({ url: z.string() })
 /** Between two requests of whoever asks. */
 const ASK_EVERY_MS = 50
 
-/** The `server` section in place of the example's development machine: two machines, watched for some seconds after a rollout. */
-export function withServer(config: string): string {
-  const changed = config.replace(/^ {2}dev: .*$/m, "  server: { image: 'moshi-srv', machineType: 'e2-small', size: 2, serviceAccount: 'moshi-srv-sa', bakeSeconds: 5 },")
-  if (changed === config) throw new Error('the example has no development machine to put a server in place of')
-  return changed
-}
-
 /** @throws KilnError when a release fails */
 export async function measureReleases(stack: BenchStack, progress: Progress, signal: AbortSignal): Promise<readonly Rollout[]> {
   await git(stack, signal, 'init', '-q')

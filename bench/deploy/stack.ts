@@ -1,5 +1,5 @@
-/** The stack under measurement: a copy of the example, run by the `kiln` program in a data folder of the benchmark. */
-import { cp, readFile, writeFile } from 'node:fs/promises'
+/** The stack under measurement: the example's server and image, run by the `kiln` program in a data folder of the benchmark. */
+import { cp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { pocketClients } from '../../src/app/stack/cloud-clients.ts'
@@ -30,19 +30,44 @@ const IMAGE = 'moshi-srv'
 /** Bakes and boots under emulation, on a machine that may be busy. */
 const LIMIT_MS = 60 * 60_000
 
-/** Copies the example; `change` may edit the text of its config. */
+/** One machine that everybody reaches, or two behind a load balancer that are watched for some seconds after each rollout. */
+const machines = {
+  single: `dev: { image: '${IMAGE}', name: 'bench-vm', machineType: 'e2-small' },`,
+  group: `server: { image: '${IMAGE}', machineType: 'e2-small', size: 2, bakeSeconds: 5 },`,
+} as const
+
+const configOf = (kind: keyof typeof machines): string => `import { defineStack } from 'kiln'
+
+export default defineStack({
+  project: { id: 'bench-deploy', billingAccount: '000000-AAAAAA-BBBBBB' },
+  location: { region: 'us-central1', zone: 'us-central1-c' },
+  package: { source: './server', repository: 'pypi' },
+  images: {
+    python3: { debian: 'bookworm', packages: ['python3', 'python3-venv', 'python3-waitress'] },
+    '${IMAGE}': {
+      from: 'python3',
+      python: ['moshi-server'],
+      files: { './entrypoint.sh': '/opt/moshi/entrypoint.sh' },
+      user: 'moshi',
+      environment: { MOSHI_STATE_DIR: '/var/lib/moshi' },
+      health: { path: '/healthz', port: 8080 },
+    },
+  },
+  ${machines[kind]}
+})
+`
+
+/** Copies the example, with a config of its own. */
 export async function makeStack(options: {
   readonly folder: string
   readonly home: KilnHome
   readonly progress: Progress
   readonly signal: AbortSignal
-  readonly change?: (config: string) => string
+  readonly kind: keyof typeof machines
 }): Promise<BenchStack> {
   const { folder, home, progress, signal } = options
   await cp(EXAMPLE, folder, { recursive: true, filter: (path) => !/__pycache__|\.egg-info|kiln\.lock$/.test(path) })
-  const file = join(folder, 'kiln.config.ts')
-  const text = await readFile(file, 'utf8')
-  await writeFile(file, options.change?.(text) ?? text)
+  await writeFile(join(folder, 'kiln.config.ts'), configOf(options.kind))
   const { config } = await loadStack(folder)
   const image = config.images[IMAGE]
   if (image === undefined || !('health' in image)) throw new Error(`${IMAGE} is not an image with a server`)
