@@ -1,5 +1,6 @@
 /** One component as a Terraform module: what it makes, what it takes, what it gives. */
 import { relative } from 'node:path'
+import { KilnError } from '../../base/errors.ts'
 import { attribute, block, call, expression, gap, template } from '../hcl/syntax.ts'
 import type { Expression, Item, Value } from '../hcl/syntax.ts'
 import type { Address } from '../../engine/types.ts'
@@ -61,7 +62,7 @@ export function moduleOf(component: ComponentName, blocks: readonly ResourceBloc
 
   function refer({ to, attribute: name }: Reference): string {
     const site = sites.get(to)
-    if (site === undefined) throw new Error(`${to} is referred to and has no block`)
+    if (site === undefined) throw new KilnError('E_PLAN', `the component ${component} refers to ${to}, which Terraform does not make`)
     referred.add(site.block)
     if (site.block.component === component) return `${site.address}.${name}`
     const wire = { from: site.block.component, name: `${site.block.label}_${name}`, expression: `${site.address}.${name}`, description: describe(site.block, name) }
