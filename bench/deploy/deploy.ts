@@ -17,7 +17,7 @@ import type { BalancerResults } from './balancer.ts'
 import { openFront } from './front.ts'
 import { measureReleases } from './releases.ts'
 import type { Rollout } from './releases.ts'
-import { externalAddress, makeStack } from './stack.ts'
+import { externalAddress, hasVerb, makeStack } from './stack.ts'
 
 export interface DeployBenchOptions {
   readonly rounds: number
@@ -37,7 +37,7 @@ export interface DeployBenchResult {
   readonly settings: { readonly rounds: number; readonly seconds: number; readonly connections: number }
   readonly loadAtStart: number
   readonly balancer: BalancerResults
-  readonly releases: readonly Rollout[]
+  readonly releases: readonly Rollout[] | { readonly skipped: string }
 }
 
 const INSTANCE = 'bench-vm'
@@ -55,8 +55,7 @@ export async function benchDeploy(options: DeployBenchOptions): Promise<DeployBe
     const haproxy = /version ([\d.]+)/.exec((await run({ program: 'haproxy', args: ['-v'] }, { what: 'asking haproxy for its version', signal })).stdout)?.[1] ?? 'unknown'
     const balancer = await balancerPart(options, folder, home, tools)
     await resetCloud(home)
-    const stack = await makeStack({ folder: join(folder, 'delivered'), home, progress, signal, kind: 'group' })
-    const releases = await measureReleases(stack, progress, signal)
+    const releases = await deliveriesPart(options, folder, home)
     return {
       benchmark: 'deploy',
       at: new Date().toISOString(),
@@ -73,6 +72,12 @@ export async function benchDeploy(options: DeployBenchOptions): Promise<DeployBe
     await cacheStore(home.cache).removeTree(folder)
     if (options.home === undefined) await removeAll(home.sockets)
   }
+}
+
+async function deliveriesPart({ progress, signal }: DeployBenchOptions, folder: string, home: KilnHome): Promise<DeployBenchResult['releases']> {
+  for (const verb of ['deploy', 'rollback']) if (!(await hasVerb(verb, signal))) return { skipped: `this checkout has no verb \`kiln ${verb}\`` }
+  const stack = await makeStack({ folder: join(folder, 'delivered'), home, progress, signal, kind: 'group' })
+  return measureReleases(stack, progress, signal)
 }
 
 async function balancerPart(options: DeployBenchOptions, folder: string, home: KilnHome, tools: Awaited<ReturnType<typeof findTools>>): Promise<BalancerResults> {

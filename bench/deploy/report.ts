@@ -66,6 +66,7 @@ function ratioTable({ balancer, settings }: DeployBenchResult): string[] {
 }
 
 function releaseTable({ releases }: DeployBenchResult): string[] {
+  if ('skipped' in releases) return [`Deliveries are left out: ${releases.skipped}.`]
   const rows = releases.map((one) => [
     one.what,
     formatSeconds(one.firstNewMs),

@@ -25,6 +25,12 @@ export interface BenchStack {
   clients(): Promise<Clients>
 }
 
+/** True when this checkout's `kiln` has the verb. */
+export async function hasVerb(verb: string, signal: AbortSignal): Promise<boolean> {
+  const { stdout } = await run({ program: join(root, 'kiln'), args: ['--help'] }, { what: 'asking kiln for its verbs', signal })
+  return new RegExp(String.raw`^\s+${verb}\b`, 'm').test(stdout)
+}
+
 const EXAMPLE = join(root, 'examples/moshi')
 const IMAGE = 'moshi-srv'
 /** Bakes and boots under emulation, on a machine that may be busy. */
