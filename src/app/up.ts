@@ -1,5 +1,7 @@
 /** `kiln up`, `plan`, `status` and `destroy`: the whole runbook in the right order. */
 import { applyPlan } from '../engine/apply.ts'
+import type { ApplyResult } from '../engine/apply.ts'
+import type { PlannedStack } from '../engine/engine.ts'
 import { planDestroy } from '../engine/destroy.ts'
 import { acquireLease } from '../engine/lease.ts'
 import { openInventory } from '../engine/inventory.ts'
@@ -57,26 +59,31 @@ export async function up(options: VerbOptions): Promise<UpResult> {
       const planned = await planStack(session.engine, session.desired)
       await options.onPlan?.(planned.plan)
       const result = await applyPlan(session.engine, planned)
-      const { dev } = session.stack.config
-      const instance = dev === undefined ? undefined : result.attributes.get(`instance/${dev.name}`)
-      const url = dev === undefined ? undefined : await waitHealthy(session, dev, String(instance?.['externalIp'] ?? ''), options.note)
-      const image = dev === undefined ? undefined : result.attributes.get(`image/${dev.image}`)
-      const wheel = session.packageName === undefined ? undefined : result.attributes.get(`python-package/${session.packageName}`)
-      return {
-        url,
-        image: text(image?.['name']),
-        imageDigest: text(image?.['digest']),
-        package: session.packageName,
-        version: text(wheel?.['version']),
-        indexUrl: text(wheel?.['indexUrl']),
-        changes: result.changes,
-        durationMs: Math.round(performance.now() - startedAt),
-      }
+      return await finishUp(session, result, startedAt, options)
     } finally {
       session.close()
     }
   } finally {
     await lease.release()
+  }
+}
+
+/** Waits until the server is well, and says where everything is. */
+export async function finishUp(session: StackSession, result: Pick<ApplyResult, 'attributes' | 'changes'>, startedAt: number, options: VerbOptions): Promise<UpResult> {
+  const { dev } = session.stack.config
+  const instance = dev === undefined ? undefined : result.attributes.get(`instance/${dev.name}`)
+  const url = dev === undefined ? undefined : await waitHealthy(session, dev, String(instance?.['externalIp'] ?? ''), options.note)
+  const image = dev === undefined ? undefined : result.attributes.get(`image/${dev.image}`)
+  const wheel = session.packageName === undefined ? undefined : result.attributes.get(`python-package/${session.packageName}`)
+  return {
+    url,
+    image: text(image?.['name']),
+    imageDigest: text(image?.['digest']),
+    package: session.packageName,
+    version: text(wheel?.['version']),
+    indexUrl: text(wheel?.['indexUrl']),
+    changes: result.changes,
+    durationMs: Math.round(performance.now() - startedAt),
   }
 }
 
@@ -113,14 +120,19 @@ export async function status(options: VerbOptions): Promise<StatusResult> {
   const session = await openSession(options)
   try {
     const planned = await planStack(session.engine, session.desired)
-    const resources = planned.plan.nodes.map((node): StatusRow => ({ address: node.address, state: stateOf(node), reasons: node.action === 'noop' ? [] : node.reasons }))
-    const { dev } = session.stack.config
-    const ip = dev === undefined ? undefined : text(planned.observed.get(`instance/${dev.name}`)?.['externalIp'])
-    const health = dev === undefined || ip === undefined || ip === '' ? undefined : await healthNow(session, dev.image, ip)
-    return { stack: session.name, cloud: session.url, resources, url: health?.url, healthy: health?.healthy }
+    return await statusOf(session, planned.plan.nodes, planned)
   } finally {
     session.close()
   }
+}
+
+/** The rows of a plan, and how the server is now. */
+export async function statusOf(session: StackSession, nodes: Plan['nodes'], planned: PlannedStack): Promise<StatusResult> {
+  const resources = nodes.map((node): StatusRow => ({ address: node.address, state: stateOf(node), reasons: node.action === 'noop' ? [] : node.reasons }))
+  const { dev } = session.stack.config
+  const ip = dev === undefined ? undefined : text(planned.observed.get(`instance/${dev.name}`)?.['externalIp'])
+  const health = dev === undefined || ip === undefined || ip === '' ? undefined : await healthNow(session, dev.image, ip)
+  return { stack: session.name, cloud: session.url, resources, url: health?.url, healthy: health?.healthy }
 }
 
 function stateOf(node: Plan['nodes'][number]): StatusRow['state'] {

@@ -14,6 +14,8 @@ export interface OptionSpec {
   readonly flags: string
   readonly help: string
   readonly parse?: (text: string) => unknown
+  /** The only values that are taken. */
+  readonly choices?: readonly string[]
 }
 
 export interface Invocation {
@@ -60,6 +62,7 @@ export function defineCommand(parent: Command, spec: CommandSpec): Command {
   for (const option of spec.options ?? []) {
     const made = new Option(option.flags, option.help)
     if (option.parse !== undefined) made.argParser(option.parse)
+    if (option.choices !== undefined) made.choices(option.choices)
     command.addOption(made)
   }
   if (spec.stack === true) command.option('--stack <dir>', 'folder of kiln.config.ts (default: the current one)')

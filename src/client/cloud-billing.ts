@@ -9,6 +9,12 @@ export interface BillingInfo {
   readonly billingEnabled?: boolean
 }
 
+export interface BillingAccount {
+  readonly name?: string
+  readonly displayName?: string
+  readonly open?: boolean
+}
+
 interface CallOptions {
   readonly signal?: AbortSignal
 }
@@ -16,6 +22,8 @@ interface CallOptions {
 /** Every method throws as `Transport.send` does. */
 export interface CloudBilling {
   getBillingInfo(projectId: string, options?: CallOptions): Promise<BillingInfo>
+  /** `account` is the id, `000000-AAAAAA-BBBBBB`. */
+  getAccount(account: string, options?: CallOptions): Promise<BillingAccount>
   /** `billingAccountName` empty unlinks the project. */
   updateBillingInfo(projectId: string, billingAccountName: string, options?: CallOptions): Promise<BillingInfo>
 }
@@ -26,6 +34,7 @@ const base = 'https://cloudbilling.googleapis.com/v1'
 export function createCloudBilling(transport: Transport): CloudBilling {
   return {
     getBillingInfo: (projectId, options) => transport.json('GET', `${base}/projects/${encodeURIComponent(projectId)}/billingInfo`, options),
+    getAccount: (account, options) => transport.json('GET', `${base}/billingAccounts/${encodeURIComponent(account)}`, options),
     updateBillingInfo: (projectId, billingAccountName, options) =>
       transport.json('PUT', `${base}/projects/${encodeURIComponent(projectId)}/billingInfo`, { ...options, body: { billingAccountName } }),
   }

@@ -110,6 +110,17 @@ test('a state that changed between plan and apply is told as such', async () => 
   await expect(terraform.apply(await terraform.plan(module))).rejects.toMatchObject({ code: 'E_PLAN_STALE', message: expect.stringContaining('stale') })
 })
 
+test('a part is planned to a file of its own; resources of modules go by the name of their module', async () => {
+  await fake.answer('plan', '', 2)
+  await fake.answer('show', (await recording('show-create.json')).replaceAll('"terraform_data.', '"module.pypi.terraform_data.'))
+  const terraform = driver()
+  await terraform.init(module)
+  const [part, whole] = [await terraform.plan(module, { targets: ['module.pypi'] }), await terraform.plan(module)]
+  expect(part.file).not.toBe(whole.file)
+  expect((await fake.calls()).find((call) => call.startsWith('plan'))).toBe(`plan -json -input=false -detailed-exitcode -out=${part.file} -target=module.pypi`)
+  expect(part.nodes.map((node) => node.address)).toEqual(['pypi/terraform_data.a', 'pypi/terraform_data.b', 'pypi/terraform_data.c["x.y/z"]'])
+})
+
 test('nothing to change: no apply is run', async () => {
   await fake.answer('show', JSON.stringify({ terraform_version: '1.11.4' }))
   const terraform = driver()

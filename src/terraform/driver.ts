@@ -23,7 +23,7 @@ import type { UiMessage } from './messages.ts'
 
 /** A folder of `.tf` files with a state of its own. */
 export interface RootModule {
-  /** The first part of its resources' addresses: `storage`. */
+  /** What the addresses of resources begin with that are in no module of their own; also the name of its folder for work. */
   readonly name: string
   readonly dir: string
   /** Settings of its backend that stand in no file: bucket, prefix. */
@@ -61,11 +61,18 @@ export interface TerraformOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
+export interface PlanOptions {
+  /** The removal of everything in the state. */
+  readonly destroy?: boolean
+  /** Only these, and what they need: `module.storage`. */
+  readonly targets?: readonly string[]
+}
+
 export interface Terraform {
   /** @throws KilnError E_TERRAFORM, E_NETWORK, E_PERMISSION … */
   init(module: RootModule): Promise<void>
-  /** Reads what is there and plans. Changes nothing. `destroy`: plans the removal of everything in the state. */
-  plan(module: RootModule, options?: { readonly destroy?: boolean }): Promise<ModulePlan>
+  /** Reads what is there and plans. Changes nothing. */
+  plan(module: RootModule, options?: PlanOptions): Promise<ModulePlan>
   /** Applies exactly the plan that was made. @throws ApplyError; KilnError E_PLAN_STALE, E_STATE_LOCKED, E_CANCELLED */
   apply(plan: ModulePlan): Promise<ModuleResult>
   /** Values of the module's outputs that are no secrets. */
@@ -140,10 +147,10 @@ export function createTerraform(options: TerraformOptions): Terraform {
       await settle(module)
     },
 
-    async plan(module, { destroy = false } = {}) {
-      const file = join(folderOf(module), destroy ? 'destroy.tfplan' : 'plan.tfplan')
+    async plan(module, { destroy = false, targets = [] } = {}) {
+      const file = join(folderOf(module), `${destroy ? 'destroy' : 'plan'}${targets.length === 0 ? '' : '-part'}.tfplan`)
       await removeAll(file)
-      const args = ['plan', '-json', '-input=false', '-detailed-exitcode', `-out=${file}`, ...(destroy ? ['-destroy'] : [])]
+      const args = ['plan', '-json', '-input=false', '-detailed-exitcode', `-out=${file}`, ...(destroy ? ['-destroy'] : []), ...targets.map((target) => `-target=${target}`)]
       const result = await withLock(module, () => execute(module, args))
       if (result.exitCode !== 0 && result.exitCode !== 2) throw failure(module, result, `${module.name}: plan`)
       // a plan holds the values of secrets

@@ -33,22 +33,23 @@ export const ShownPlan = z.object({
 })
 export type ShownPlan = z.output<typeof ShownPlan>
 
-/** `storage/google_storage_bucket.media`: the component, then Terraform's own address. */
-export function addressOf(component: string, terraformAddress: string): Address {
-  return `${component}/${terraformAddress}`
+/** `storage/google_storage_bucket.media`: the module that the root calls, or else the root's name, then Terraform's own address. */
+export function addressOf(root: string, terraformAddress: string): Address {
+  const inModule = /^module\.([\w-]+)\.(.+)$/.exec(terraformAddress)
+  return inModule === null ? `${root}/${terraformAddress}` : `${inModule[1] ?? root}/${inModule[2] ?? ''}`
 }
 
 /** Data sources are read, not changed: they are no nodes. */
-export function planNodes(component: string, plan: ShownPlan): readonly PlanNode[] {
+export function planNodes(root: string, plan: ShownPlan): readonly PlanNode[] {
   const drifted = new Set(plan.resource_drift.filter((drift) => drift.change.actions.some((action) => action !== 'no-op')).map((drift) => drift.address))
-  return plan.resource_changes.filter((change) => change.mode === 'managed').map((change) => nodeOf(component, change, drifted.has(change.address)))
+  return plan.resource_changes.filter((change) => change.mode === 'managed').map((change) => nodeOf(root, change, drifted.has(change.address)))
 }
 
-function nodeOf(component: string, change: ResourceChange, drift: boolean): PlanNode {
+function nodeOf(root: string, change: ResourceChange, drift: boolean): PlanNode {
   const action = actionOf(change)
   const differences = action === 'update' || action === 'replace' ? differencesOf(change) : []
   return {
-    address: addressOf(component, change.address),
+    address: addressOf(root, change.address),
     kind: change.type,
     action,
     reasons: reasonsOf(change, action, differences),

@@ -18,12 +18,13 @@ import type { KeyInputs } from '../../image/types.ts'
 import { normalizeName, readProject, sourceDigest } from '../../image/python-project.ts'
 import { resourceKinds } from '../../resources/kinds.ts'
 import { serviceAccountEmail } from '../../resources/service-account/resource.ts'
-import { startCloud } from '../cloud/control.ts'
+import { ownedByTerraform } from '../gcp/owned-kind.ts'
 import { imageKind } from '../kinds/image.ts'
 import { pythonPackageKind, repositoryUrl } from '../kinds/python-package.ts'
 import { openBakeQueue } from './bake-queue.ts'
 import type { BakeQueue } from './bake-queue.ts'
-import { accountToken, pocketClients } from './cloud-clients.ts'
+import { inventoryName, openPocketCloud } from './cloud.ts'
+import type { StackCloud } from './cloud.ts'
 import { readFacts } from './facts.ts'
 import { createImageParts } from './image-parts.ts'
 import { readImageSpecs } from './image-specs.ts'
@@ -37,6 +38,8 @@ export interface SessionOptions {
   readonly signal: AbortSignal
   readonly onEvent?: (event: EngineEvent) => void
   readonly note: (text: string) => void
+  /** Default: the pocket cloud of the data folder. */
+  readonly cloud?: StackCloud
   /** Bake every layer anew. */
   readonly noCache?: boolean
   /** Resolve all Debian packages again. */
@@ -48,7 +51,7 @@ export interface StackSession {
   readonly stack: LoadedStack
   /** The project's id: the key of inventory and lease. */
   readonly name: string
-  /** The pocket cloud's root URL. */
+  /** What people are told of the cloud. */
   readonly url: string
   readonly clients: Clients
   readonly queue: BakeQueue
@@ -73,7 +76,7 @@ interface SourcePackage {
 }
 
 /**
- * Opens a stack on the pocket cloud, which is started if it does not run.
+ * Opens a stack on its cloud; the pocket cloud is started if it does not run.
  * @throws KilnError of the config, the package, the lock file or the cloud's start
  */
 export async function openSession(options: SessionOptions): Promise<StackSession> {
@@ -85,16 +88,15 @@ export async function openSession(options: SessionOptions): Promise<StackSession
   const queue = await openBakeQueue(baker, stack.dir)
   if (options.updateLock === true) queue.unpin()
   const source = await readSource(options, stack, specs, queue)
-  const { started, daemon } = await startCloud({ home })
-  if (started) options.note(`started the pocket cloud at ${daemon.url}`)
-  const clients = pocketClients(home, daemon.url)
+  const cloud = options.cloud ?? (await openPocketCloud(home, options.note))
+  const { clients } = cloud
   const compiled = compileStack(stack.config, { ...(await readFacts(stack, signal)), ...(source === undefined ? {} : { packageName: source.name }) })
-  const inventory = openInventory(home, name)
+  const inventory = openInventory(home, inventoryName(name, cloud.target))
   const repository = { project: name, location: stack.config.location.region, repository: stack.config.package.repository }
   const sourceDir = resolve(stack.dir, stack.config.package.source)
   const token = (role: string): (() => Promise<string>) => {
     const account = accountWith(stack, role)
-    return account === undefined ? clients.accessToken : accountToken(clients, daemon.url, account)
+    return account === undefined ? clients.accessToken : cloud.accountToken(account)
   }
 
   const packageKind = pythonPackageKind({
@@ -127,7 +129,7 @@ export async function openSession(options: SessionOptions): Promise<StackSession
     home,
     stack,
     name,
-    url: daemon.url,
+    url: cloud.url,
     clients,
     queue,
     specs,
@@ -136,7 +138,7 @@ export async function openSession(options: SessionOptions): Promise<StackSession
     desired: withSource(stack, compiled, source),
     engine: {
       stack: name,
-      kinds: [...[...resourceKinds.values()].map((entry) => entry.kind), packageKind, images],
+      kinds: [...[...resourceKinds.values()].map(({ kind }) => (cloud.target === 'gcp' ? ownedByTerraform(kind) : kind)), packageKind, images],
       clients,
       inventory,
       signal,

@@ -4,14 +4,26 @@ import type { TokenReport } from '../../app/github-types.ts'
 import { KilnError } from '../../base/errors.ts'
 import { diagnose, installMissing, machineFacts } from '../../app/doctor.ts'
 import type { Finding } from '../../app/doctor.ts'
+import type { GcpFinding } from '../../app/gcp/findings.ts'
 import { defineCommand } from '../define-command.ts'
+import { isOnGoogle, targetOption } from '../target.ts'
+import { verbOptions } from '../with-progress.ts'
 
 export function addDoctorCommand(program: Command): void {
   const doctor = defineCommand(program, {
     name: 'doctor',
     summary: 'which programs are missing on this machine, what needs them, and the command that installs them',
-    options: [{ flags: '--install', help: 'install what is missing, from Debian' }],
-    async action({ options, note, signal }) {
+    options: [{ flags: '--install', help: 'install what is missing, from Debian' }, targetOption],
+    stack: true,
+    footer: 'With --target gcp: what `kiln up --target gcp` of the stack needs (credentials, project, billing, permissions, APIs, quotas), before it changes anything.',
+    async action(invocation) {
+      const { options, note, signal } = invocation
+      if (isOnGoogle(invocation)) {
+        const { examineGoogle } = await import('../../app/gcp/examine.ts')
+        const findings = await examineGoogle(verbOptions(invocation, invocation.stackDir()))
+        const isReady = findings.every((finding) => finding.state !== 'missing')
+        return { ok: isReady, target: 'gcp', findings, exitCode: isReady ? 0 : 1 }
+      }
       let diagnosis = await diagnose()
       if (options['install'] === true && !diagnosis.ok) {
         await installMissing(diagnosis, note, signal)
@@ -20,6 +32,7 @@ export function addDoctorCommand(program: Command): void {
       return { ...diagnosis, machine: await machineFacts(), exitCode: diagnosis.ok ? 0 : 1 }
     },
     render(result) {
+      if (result['target'] === 'gcp') return renderGoogle(result['findings'] as readonly GcpFinding[])
       const findings = result['findings'] as readonly Finding[]
       const lines = findings.map((finding) => {
         const mark = finding.found !== undefined ? 'ok     ' : finding.optional ? 'absent ' : 'MISSING'
@@ -57,6 +70,17 @@ export function addDoctorCommand(program: Command): void {
     },
     render: (result) => renderTokenReport(result as unknown as TokenReport),
   })
+}
+
+/** One line for each thing that a run needs, its remedy below. */
+export function renderGoogle(findings: readonly GcpFinding[]): string {
+  const marks = { ok: 'ok     ', missing: 'MISSING', person: 'TO DO  ', later: 'later  ' }
+  return findings
+    .flatMap(({ state, check, detail, remedy }) => [
+      `${marks[state]} ${check.padEnd(22)} ${detail}`,
+      ...(remedy === undefined ? [] : [`          ${remedy.replaceAll('\n', '\n        ')}`]),
+    ])
+    .join('\n')
 }
 
 /** One line for each claim and each step, the verdict last. */

@@ -5,6 +5,7 @@ import type { StatusResult, UpResult } from '../../app/up.ts'
 import { formatDuration } from '../../base/units.ts'
 import { defineCommand } from '../define-command.ts'
 import { planSummary, renderPlan } from '../render/plan.ts'
+import { stackVerbs, targetOption } from '../target.ts'
 import { verbOptions, withProgress } from '../with-progress.ts'
 
 const dirArgument = { form: '[dir]', help: 'folder of kiln.config.ts (default: the current one)' }
@@ -14,11 +15,13 @@ export function addStackCommands(program: Command): void {
     name: 'up',
     summary: 'plan, ask, then run the whole runbook in order; safe to repeat, resumes where it stopped',
     arguments: [dirArgument],
+    options: [targetOption],
     stack: true,
     asks: true,
-    footer: 'Runs on the pocket cloud of this KILN_HOME, which is started when it does not run. A stack of another folder: kiln up examples/moshi',
+    footer: `Runs on the pocket cloud of this KILN_HOME, which is started when it does not run. A stack of another folder: kiln up examples/moshi
+On Google Cloud: kiln up --target gcp. First see what is missing: kiln doctor --target gcp`,
     async action(invocation) {
-      const { up } = await import('../../app/up.ts')
+      const { up } = await stackVerbs(invocation)
       return withProgress(invocation, invocation.stackDir(invocation.args[0]), 'Make these changes?', up)
     },
     render(result) {
@@ -35,9 +38,10 @@ export function addStackCommands(program: Command): void {
     name: 'plan',
     summary: 'what `up` would change, and why; drift included',
     arguments: [dirArgument],
+    options: [targetOption],
     stack: true,
     async action(invocation) {
-      const { plan } = await import('../../app/up.ts')
+      const { plan } = await stackVerbs(invocation)
       const made = await plan(verbOptions(invocation, invocation.stackDir(invocation.args[0])))
       return { stack: made.stack, summary: planSummary(made), nodes: made.nodes }
     },
@@ -48,10 +52,10 @@ export function addStackCommands(program: Command): void {
     name: 'status',
     summary: 'what is there, compared with the config',
     arguments: [dirArgument],
-    options: [{ flags: '--healthy', help: 'exit code 1 unless the server answers its health path' }],
+    options: [{ flags: '--healthy', help: 'exit code 1 unless the server answers its health path' }, targetOption],
     stack: true,
     async action(invocation) {
-      const { status } = await import('../../app/up.ts')
+      const { status } = await stackVerbs(invocation)
       const seen = await status(verbOptions(invocation, invocation.stackDir(invocation.args[0])))
       return { ...seen, ...(invocation.options['healthy'] === true && seen.healthy !== true ? { exitCode: 1 } : {}) }
     },
@@ -67,10 +71,11 @@ export function addStackCommands(program: Command): void {
     name: 'destroy',
     summary: 'remove everything that Kiln made for the stack, and nothing else',
     arguments: [dirArgument],
+    options: [targetOption],
     stack: true,
     asks: true,
     async action(invocation) {
-      const { destroy } = await import('../../app/up.ts')
+      const { destroy } = await stackVerbs(invocation)
       const { removed } = await withProgress(invocation, invocation.stackDir(invocation.args[0]), 'Remove all this?', destroy)
       return { removed }
     },

@@ -12,6 +12,7 @@ import { SOURCE_DATE_EPOCH, asRoot, insideRoot } from '../namespace.ts'
 import type { RootStack } from '../namespace.ts'
 import { SERVER_UID, serverFolder, serverUnit, unitName } from '../recipe/server-unit.ts'
 import type { ImageSpec, PrivateIndex, ServerImageSpec } from '../types.ts'
+import { indexEnvironment, writeTrust } from './index-access.ts'
 import type { BakeStep } from './step.ts'
 
 /** pip as a builder root has it. */
@@ -47,6 +48,7 @@ export const serverRoot: BakeStep<ServerRootContext, void> = {
       await writeFile(join(scratch, 'requirements.txt'), spec.wheels.map(({ name, version, sha256 }) => `${name}==${version} --hash=sha256:${sha256}\n`).join(''))
       await writeFile(join(scratch, 'netrc'), `machine ${new URL(index.url).hostname}\nlogin oauth2accesstoken\npassword ${await index.accessToken()}\n`, { mode: 0o600 })
       await writeFile(join(scratch, 'check.py'), checkScript)
+      await writeTrust(index.url, scratch)
       for (const command of pythonCommands(context))
         await run(command, { ...options, what: `installing Python packages for ${spec.name}` }).catch(async (error: unknown) =>
           Promise.reject(await explainPip(error, spec, index)),
@@ -96,6 +98,7 @@ function pythonCommands(context: ServerRootContext): Command[] {
       NETRC: `${inside.scratch}/netrc`,
       HOME: inside.scratch,
       PYTHONDONTWRITEBYTECODE: '1',
+      ...indexEnvironment(index.url, inside.scratch),
     },
   }
   return [

@@ -1,0 +1,23 @@
+/** The option that says which cloud a verb works on, and the verbs of that cloud. */
+import type { Plan } from '../app/plan-types.ts'
+import type { StatusResult, UpResult, VerbOptions } from '../app/up.ts'
+import type { Invocation, OptionSpec } from './define-command.ts'
+
+export const targetOption: OptionSpec = { flags: '--target <cloud>', help: 'pocket: the pocket cloud of this KILN_HOME (default); gcp: Google Cloud', choices: ['pocket', 'gcp'] }
+
+/** True when the verb is for Google Cloud. */
+export function isOnGoogle({ options }: Pick<Invocation, 'options'>): boolean {
+  return options['target'] === 'gcp'
+}
+
+export interface StackVerbs {
+  readonly up: (options: VerbOptions) => Promise<UpResult>
+  readonly plan: (options: VerbOptions) => Promise<Plan>
+  readonly status: (options: VerbOptions) => Promise<StatusResult>
+  readonly destroy: (options: VerbOptions) => Promise<{ readonly removed: number; readonly plan: Plan }>
+}
+
+/** The verbs over a whole stack, for the cloud that was named. */
+export async function stackVerbs(invocation: Pick<Invocation, 'options'>): Promise<StackVerbs> {
+  return isOnGoogle(invocation) ? import('../app/gcp/up.ts') : import('../app/up.ts')
+}
