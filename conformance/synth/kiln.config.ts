@@ -28,7 +28,21 @@ export default defineStack({
   dev: { image: 'moshi-srv', name: 'moshi-dev', machineType: 'e2-small', serviceAccount: 'moshi-srv-sa', labels: { app: 'moshi' } },
   server: { image: 'moshi-srv', machineType: 'e2-micro', size: 2, domains: ['dev.chatmoshi.com'], serviceAccount: 'moshi-srv-sa' },
   github: { repository: 'moshi/moshi', branch: 'main' },
-  firestore: { location: 'nam5' },
+  firestore: {
+    location: 'nam5',
+    rules: './firestore.rules',
+    indexes: [
+      {
+        collectionGroup: 'lessons',
+        fields: [
+          { fieldPath: 'user', order: 'ASCENDING' },
+          { fieldPath: 'time', order: 'DESCENDING' },
+        ],
+      },
+    ],
+    deleteProtection: false,
+  },
+  secrets: { 'speech-key': { from: 'env:SPEECH_KEY', accessors: ['moshi-srv-sa'] } },
   auth: { providers: ['email'] },
   dns: { zone: 'chatmoshi.com' },
 })

@@ -129,7 +129,8 @@ export const places: Readonly<Record<string, Place>> = {
     output: { suffix: 'bucket', value: '{self}.url', description: 'The bucket, for gcloud storage' },
     importId: (props) => at(props, 'projectId', 'name'),
   },
-  'bucket-object': { component: 'storage', importId: (props) => `${text(props, 'bucket')}/${text(props, 'name')}` },
+  // the provider cannot import objects; it uploads them again
+  'bucket-object': { component: 'storage', importId: unknownId },
   'bucket-iam-member': {
     component: 'storage',
     forEach: { key: 'role', label: (resource) => resource.address.split('/').slice(1, 3).join('_') },

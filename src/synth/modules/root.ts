@@ -52,7 +52,7 @@ export function terraformFiles(input: TerraformInput): readonly SynthFile[] {
     file('terraform.tfvars', [attribute('project', input.config.project.id), attribute('region', input.config.location.region), attribute('zone', input.config.location.zone)]),
     file('state.gcs.tfbackend', [attribute('bucket', stateBucketName(input.config.project.id)), attribute('prefix', 'terraform')]),
     file('outputs.tf', outputs),
-    ...(input.imports ? [file('imports.tf', importsOf(blocks), '# Delete the blocks of what does not exist yet. Delete the file when the first apply has gone through.\n')] : []),
+    ...(input.imports ? [file('imports.tf', importsOf(blocks), '# Delete the blocks of what does not exist yet, and the file when the first apply has gone through.\n')] : []),
   ]
   return [
     ...root,
