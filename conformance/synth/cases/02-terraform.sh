@@ -40,9 +40,10 @@ mkdir elsewhere && cp -r ops server entrypoint.sh elsewhere/ && rm -rf elsewhere
   cd elsewhere
   tf init -backend-config=state.gcs.tfbackend -backend-config=prefix=other
   plan_is 2 'of the imports'
-  # What cannot be imported: one object, an index, a ruleset, the role for GitHub.
-  contains imports "$(cat plan.log)" ' to import, 4 to add, '
-  contains imports "$(cat plan.log)" ' 0 to destroy'
+  # What cannot be imported: one object, an index, a ruleset, the role for GitHub. The release of the rules follows its ruleset.
+  contains imports "$(cat plan.log)" ' to import, 5 to add, '
+  equal 'what is replaced' "$(grep 'must be replaced' plan.log)" '  # module.firebase.google_firebaserules_release.cloud_firestore must be replaced'
+  contains imports "$(cat plan.log)" ' 1 to destroy'
 )
 
 tf destroy -auto-approve
