@@ -25,13 +25,13 @@ test('other content is another ruleset', () => {
   expect(firebaseRulesetKind.identity(firebaseRulesetKind.parse({ ...props, content: `${props.content}\n` }))).not.toEqual(one)
 })
 
-test('Terraform', () => {
+test('Terraform: the text as it is; whoever writes the file escapes it', () => {
   expect(firebaseRulesetTerraform('rules', firebaseRulesetKind.parse({ ...props, content: 'a ${b} $(c) %{d}' }))).toEqual({
     type: 'google_firebaserules_ruleset',
     name: 'rules',
     body: {
       project: 'p',
-      source: { files: [{ name: 'firestore.rules', content: 'a $${b} $(c) %%{d}' }] },
+      source: { files: [{ name: 'firestore.rules', content: 'a ${b} $(c) %{d}' }] },
       lifecycle: { create_before_destroy: true },
     },
   })
