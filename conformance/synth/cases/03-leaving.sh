@@ -20,6 +20,7 @@ address=$(gcloud compute instances describe moshi-dev --zone "$ZONE" --project "
 wait_for 'the server' curl -sf -o /dev/null --max-time 5 "http://$address:8080/healthz"
 contains 'the version' "$(curl -sf "http://$address:8080/version")" '"0.1.0"'
 look() { gcloud compute ssh moshi-dev --project "$PROJECT" --zone "$ZONE" --quiet --command "$1"; }
+look true >/dev/null # the first call makes a key, and says so on stdout
 equal 'the account' "$(look 'getent passwd moshi | cut -d: -f1,3,6,7')" 'moshi:880:/var/lib/moshi:/usr/sbin/nologin'
 equal 'the unit' "$(look 'cat /etc/systemd/system/moshi-srv.service')" "$(sed 1d ops/packer/moshi-srv/moshi-srv.service)"
 equal 'the file' "$(look 'stat -c %a /opt/moshi/entrypoint.sh; cat /opt/moshi/entrypoint.sh')" "$(echo 755; cat entrypoint.sh)"
