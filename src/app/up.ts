@@ -6,13 +6,21 @@ import { planDestroy } from '../engine/destroy.ts'
 import { acquireLease } from '../engine/lease.ts'
 import { openInventory } from '../engine/inventory.ts'
 import { planStack } from '../engine/plan.ts'
-import type { EngineEvent, Plan } from '../engine/types.ts'
+import type { Address, EngineEvent, Plan } from '../engine/types.ts'
+import { devAddresses } from '../compile/compile.ts'
+import type { Serving } from '../compile/serving.ts'
 import { loadStack } from '../config/load.ts'
 import type { KilnHome } from '../host/home.ts'
 import { resourceKinds } from '../resources/kinds.ts'
 import { imageKind } from './kinds/image.ts'
 import { pythonPackageKind } from './kinds/python-package.ts'
+import { releaseKind } from './kinds/release.ts'
+import { releaseLedgerKind } from './kinds/release-ledger.ts'
 import { startCloud } from './cloud/control.ts'
+import { balancerUrl, waitForBalancer } from './delivery/balancer.ts'
+import { throwReleaseError } from './delivery/failures.ts'
+import { servingStatus } from './delivery/live.ts'
+import type { ServingStatus } from './delivery/live.ts'
 import { pocketClients } from './stack/cloud-clients.ts'
 import { waitHealthy } from './stack/health.ts'
 import { removalParts } from './stack/removal-parts.ts'
@@ -33,8 +41,10 @@ export interface VerbOptions {
 }
 
 export interface UpResult extends Record<string, unknown> {
-  /** Where the dev VM's server answers; undefined when the config has no dev VM. */
+  /** Where the server answers: at the load balancer with a section `server`, else at the dev VM; undefined when the config has neither. */
   readonly url: string | undefined
+  /** The number of the release that serves; undefined without a section `server`. */
+  readonly release: number | undefined
   readonly image: string | undefined
   readonly imageDigest: string | undefined
   readonly package: string | undefined
@@ -56,9 +66,9 @@ export async function up(options: VerbOptions): Promise<UpResult> {
   try {
     const session = await openSession(options)
     try {
-      const planned = await planStack(session.engine, session.desired)
+      const planned = await planWhole(session)
       await options.onPlan?.(planned.plan)
-      const result = await applyPlan(session.engine, planned)
+      const result = await applyPlan(session.engine, planned).catch(throwReleaseError)
       return await finishUp(session, result, startedAt, options)
     } finally {
       session.close()
@@ -70,13 +80,14 @@ export async function up(options: VerbOptions): Promise<UpResult> {
 
 /** Waits until the server is well, and says where everything is. */
 export async function finishUp(session: StackSession, result: Pick<ApplyResult, 'attributes' | 'changes'>, startedAt: number, options: VerbOptions): Promise<UpResult> {
-  const { dev } = session.stack.config
-  const instance = dev === undefined ? undefined : result.attributes.get(`instance/${dev.name}`)
-  const url = dev === undefined ? undefined : await waitHealthy(session, dev, String(instance?.['externalIp'] ?? ''), options.note)
-  const image = dev === undefined ? undefined : result.attributes.get(`image/${dev.image}`)
+  const url = session.serving === undefined ? await devUrl(session, result.attributes, options) : await servingUrl(session, session.serving, options)
+  const family = session.stack.config.server?.image ?? session.stack.config.dev?.image
+  const image = result.attributes.get(`image/${family ?? ''}`)
+  const release = result.attributes.get(`release/${session.serving?.name ?? ''}`)
   const wheel = session.packageName === undefined ? undefined : result.attributes.get(`python-package/${session.packageName}`)
   return {
     url,
+    release: typeof release?.['number'] === 'number' ? release['number'] : undefined,
     image: text(image?.['name']),
     imageDigest: text(image?.['digest']),
     package: session.packageName,
@@ -87,6 +98,31 @@ export async function finishUp(session: StackSession, result: Pick<ApplyResult, 
   }
 }
 
+/**
+ * The plan of all but the dev VM, when there is a group: then that VM is only of `kiln dev`, which makes it and brings it up to date.
+ */
+async function planWhole(session: StackSession): Promise<PlannedStack> {
+  const { dev } = session.stack.config
+  if (session.serving === undefined || dev === undefined) return planStack(session.engine, session.desired)
+  const ofDev = devAddresses(dev)
+  const planned = await planStack(
+    session.engine,
+    session.desired.filter((resource) => !ofDev.includes(resource.address)),
+  )
+  return { ...planned, plan: { ...planned.plan, nodes: planned.plan.nodes.filter((node) => !ofDev.includes(node.address)) } }
+}
+
+async function devUrl(session: StackSession, attributes: ReadonlyMap<Address, Readonly<Record<string, unknown>>>, options: VerbOptions): Promise<string | undefined> {
+  const { dev } = session.stack.config
+  return dev === undefined ? undefined : waitHealthy(session, dev, String(attributes.get(`instance/${dev.name}`)?.['externalIp'] ?? ''), options.note)
+}
+
+async function servingUrl(session: StackSession, serving: Serving, options: VerbOptions): Promise<string | undefined> {
+  const url = await balancerUrl(session.clients, serving)
+  if (url !== undefined) await waitForBalancer(url, serving, options)
+  return url
+}
+
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
@@ -95,7 +131,7 @@ function text(value: unknown): string | undefined {
 export async function plan(options: VerbOptions): Promise<Plan> {
   const session = await openSession(options)
   try {
-    return (await planStack(session.engine, session.desired)).plan
+    return (await planWhole(session)).plan
   } finally {
     session.close()
   }
@@ -113,26 +149,34 @@ export interface StatusResult extends Record<string, unknown> {
   readonly resources: readonly StatusRow[]
   readonly url: string | undefined
   readonly healthy: boolean | undefined
+  /** The group behind the load balancer; undefined without a section `server`, or while nothing of it is there. */
+  readonly server: ServingStatus | undefined
 }
 
 /** What is there, compared with the config; drift is told apart from changes of the config. */
 export async function status(options: VerbOptions): Promise<StatusResult> {
   const session = await openSession(options)
   try {
-    const planned = await planStack(session.engine, session.desired)
-    return await statusOf(session, planned.plan.nodes, planned)
+    const planned = await planWhole(session)
+    return await statusOf(session, planned.plan.nodes, planned, options)
   } finally {
     session.close()
   }
 }
 
 /** The rows of a plan, and how the server is now. */
-export async function statusOf(session: StackSession, nodes: Plan['nodes'], planned: PlannedStack): Promise<StatusResult> {
+export async function statusOf(session: StackSession, nodes: Plan['nodes'], planned: PlannedStack, options: VerbOptions): Promise<StatusResult> {
   const resources = nodes.map((node): StatusRow => ({ address: node.address, state: stateOf(node), reasons: node.action === 'noop' ? [] : node.reasons }))
+  const { serving, clients } = session
+  const server = serving === undefined ? undefined : await servingStatus({ home: options.home, clients, serving, signal: options.signal, note: options.note })
+  const health = serving === undefined ? await devHealth(session, planned) : server
+  return { stack: session.name, cloud: session.url, resources, url: health?.url, healthy: health?.healthy, server }
+}
+
+async function devHealth(session: StackSession, planned: PlannedStack): Promise<{ readonly url: string; readonly healthy: boolean } | undefined> {
   const { dev } = session.stack.config
   const ip = dev === undefined ? undefined : text(planned.observed.get(`instance/${dev.name}`)?.['externalIp'])
-  const health = dev === undefined || ip === undefined || ip === '' ? undefined : await healthNow(session, dev.image, ip)
-  return { stack: session.name, cloud: session.url, resources, url: health?.url, healthy: health?.healthy }
+  return dev === undefined || ip === undefined || ip === '' ? undefined : healthNow(session, dev.image, ip)
 }
 
 function stateOf(node: Plan['nodes'][number]): StatusRow['state'] {
@@ -170,7 +214,13 @@ export async function destroy(options: VerbOptions): Promise<{ readonly removed:
     try {
       const engine = {
         stack: name,
-        kinds: [...[...resourceKinds.values()].map((entry) => entry.kind), pythonPackageKind(removalParts.package), imageKind(removalParts.image)],
+        kinds: [
+          ...[...resourceKinds.values()].map((entry) => entry.kind),
+          pythonPackageKind(removalParts.package),
+          imageKind(removalParts.image),
+          releaseLedgerKind,
+          releaseKind(removalParts.release),
+        ],
         clients,
         inventory,
         signal: options.signal,

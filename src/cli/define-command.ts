@@ -57,7 +57,8 @@ export interface CommandSpec {
 
 /** Adds a verb to its parent command; gives it back for verbs below it. */
 export function defineCommand(parent: Command, spec: CommandSpec): Command {
-  const command = parent.command(spec.name).description(spec.summary)
+  // An option behind a verb is that verb's, also where the program or the verb above has one of the same name.
+  const command = parent.command(spec.name).description(spec.summary).enablePositionalOptions()
   for (const argument of spec.arguments ?? []) command.argument(argument.form, argument.help)
   for (const option of spec.options ?? []) {
     const made = new Option(option.flags, option.help)

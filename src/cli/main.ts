@@ -7,6 +7,7 @@ import { addDoctorCommand } from './commands/doctor.ts'
 import { addStackCommands } from './commands/stack.ts'
 import { addImageCommands } from './commands/image.ts'
 import { addSynthCommand } from './commands/synth.ts'
+import { addReleaseCommands } from './commands/releases.ts'
 import { addVmCommands } from './commands/vm.ts'
 import { splitAtDashes } from './define-command.ts'
 
@@ -14,10 +15,12 @@ const program = new Command('kiln')
   .description('Delivers a Python server as golden VM images: on a pocket cloud on this machine, or on Google Cloud.')
   .version(kilnVersion)
   .showHelpAfterError('(add --help for the options)')
+  .enablePositionalOptions()
   .exitOverride()
 
 addStackCommands(program)
 addImageCommands(program)
+addReleaseCommands(program)
 addVmCommands(program)
 addCloudCommands(program)
 addSynthCommand(program)

@@ -1,83 +1,117 @@
 /**
- * The production server of a stack: a managed group of VMs behind an HTTP load balancer. `compileStack` does not call it yet.
- * The group begins with a seed template; which image it runs afterwards belongs to the deployer.
+ * The production server of a stack: a managed group of VMs behind an HTTP load balancer, the ledger of its releases, and the release that the config asks for.
+ * The engine makes the group empty; size and image are the deployer's from the first release on, so every VM boots once.
  */
 import type { DesiredResource } from '../engine/types.ts'
-import { stackLabel } from '../resources/resource.ts'
-import { serviceAccountEmail } from '../resources/service-account/resource.ts'
 import { resource, serviceAddress } from './compilation.ts'
 import type { Compilation } from './compilation.ts'
 import { plainHostRules, compileHttps } from './compile.https.ts'
 import { imageAddress } from './compile.images.ts'
 import { neededByServer } from './compile.parts.ts'
-import { servingName } from './names.ts'
+import { servingOf, servingPortName } from './serving.ts'
+import type { Serving, ServingShape } from './serving.ts'
 
 /** Where Google's load balancers and health probes come from. https://cloud.google.com/load-balancing/docs/firewall-rules */
 const balancerRanges: readonly string[] = ['130.211.0.0/22', '35.191.0.0/16']
-
-const portName = 'http'
-/** How long a VM that leaves may still answer the requests that it has. */
-const drainingSeconds = 30
 
 /** The load balancer asks often, so that traffic leaves a sick VM within seconds. */
 const balancerCadence = { intervalSeconds: 2, timeoutSeconds: 2, healthyThreshold: 2, unhealthyThreshold: 2 }
 /** A VM is made anew only after a minute of bad answers: under load a server may be slow without being broken. */
 const healingCadence = { intervalSeconds: 10, timeoutSeconds: 10, healthyThreshold: 1, unhealthyThreshold: 6 }
 
+/** Props of the bucket that the ledger lies in; its removal takes what releases made with it. */
+export interface ReleaseLedgerProps {
+  readonly projectId: string
+  readonly name: string
+  readonly location: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly stack: string
+  /** The managed group; blue/green has a second one. */
+  readonly group: string
+}
+
+/** Props of the release that should serve. */
+export interface ReleaseProps {
+  readonly projectId: string
+  readonly zone: string
+  readonly bucket: string
+  readonly stack: string
+  readonly group: string
+  readonly size: number
+  /** Link of the image. */
+  readonly image: unknown
+  readonly shape: ServingShape
+}
+
 /**
  * From the config's `server` section to desired resources, each after what it needs; nothing without that section.
  * @example compileServer({ config, facts, projectId, labels, description })
  */
 export function compileServer(compilation: Compilation): readonly DesiredResource[] {
-  const { config, projectId, labels, description } = compilation
-  const { server } = config
-  if (server === undefined) return []
-  const image = config.images[server.image]
-  // the config's checks have refused an image without a server in it
-  if (image === undefined || !('health' in image)) return []
-
-  const name = servingName(labels[stackLabel] ?? projectId)
-  const { zone } = config.location
+  const { config, facts, projectId, labels, description } = compilation
+  const serving = servingOf(config, facts.stack)
+  if (serving === undefined) return []
+  const { name, server, image, shape } = serving
   const { path: requestPath, port, timeoutSeconds } = image.health
   const compute = serviceAddress('compute.googleapis.com')
   const common = { projectId, name, description }
   const check = { projectId, requestPath, port, description }
   const self = (kind: string, called = name) => ({ $ref: `${kind}/${called}`, attribute: 'selfLink' }) as const
-  const account = server.serviceAccount === undefined ? {} : { serviceAccount: serviceAccountEmail({ projectId, accountId: server.serviceAccount }) }
+  const account = shape.serviceAccount === undefined ? {} : { serviceAccount: shape.serviceAccount }
 
-  const rule = resource('firewall', `allow-${name}`, { ...common, name: `allow-${name}`, ports: [String(port)], sourceRanges: balancerRanges, targetTags: [name] }, [compute])
-  const template = resource(
-    'instance-template',
-    name,
-    { ...common, seed: true, machineType: server.machineType, image: { $ref: imageAddress(server.image), attribute: 'selfLink' }, tags: [name], labels, ...account },
-    [compute],
-  )
+  const rules = firewallRules(compilation, serving)
+  const ledger = compileLedger(compilation, serving)
   const group = resource(
     'instance-group',
     name,
     {
       ...common,
-      zone,
+      zone: serving.zone,
       baseInstanceName: name,
       template: self('instance-template'),
-      targetSize: server.size,
-      namedPorts: { [portName]: port },
-      autoHealing: { healthCheck: self('health-check', `${name}-healing`), initialDelaySeconds: timeoutSeconds },
-      // `rolling`, the only strategy so far: one more VM first, then one fewer of the old ones
-      updatePolicy: { type: 'PROACTIVE', maxSurge: 1, maxUnavailable: 0 },
+      // no targetSize: the first release brings the size, and updates of the config do
+      firstSize: 0,
+      namedPorts: { [servingPortName]: port },
+      autoHealing: { healthCheck: self('health-check', serving.healingCheck), initialDelaySeconds: timeoutSeconds },
     },
-    [compute, rule.address, ...neededByServer(compilation, server.serviceAccount)],
+    [compute, ...rules.map((rule) => rule.address), ledger.address, ...neededByServer(compilation, server.serviceAccount)],
   )
   const service = self('backend-service')
-  return [
-    rule,
+  const resources = [
+    ...rules,
     resource('health-check', name, { ...check, name, ...balancerCadence }, [compute]),
-    resource('health-check', `${name}-healing`, { ...check, name: `${name}-healing`, ...healingCadence }, [compute]),
-    template,
+    resource('health-check', serving.healingCheck, { ...check, name: serving.healingCheck, ...healingCadence }, [compute]),
+    ledger,
+    resource(
+      'instance-template',
+      name,
+      {
+        ...common,
+        seed: true,
+        machineType: server.machineType,
+        image: { $ref: imageAddress(server.image), attribute: 'selfLink' },
+        tags: shape.tags,
+        labels: shape.labels,
+        metadata: shape.metadata,
+        ...account,
+      },
+      [compute],
+    ),
     group,
-    resource('backend-service', name, { ...common, groups: [{ $ref: group.address, attribute: 'instanceGroup' }], healthCheck: self('health-check'), portName, drainingSeconds }, [
-      compute,
-    ]),
+    resource(
+      'backend-service',
+      name,
+      {
+        ...common,
+        groups: [{ $ref: group.address, attribute: 'instanceGroup' }],
+        // blue/green: which of the two groups gets requests is the deployer's
+        guests: [`projects/${projectId}/zones/${serving.zone}/instanceGroups/${name}-green`],
+        healthCheck: self('health-check'),
+        portName: servingPortName,
+        drainingSeconds: server.drainSeconds,
+      },
+      [compute],
+    ),
     resource(
       'url-map',
       name,
@@ -92,4 +126,39 @@ export function compileServer(compilation: Compilation): readonly DesiredResourc
     ]),
     ...compileHttps(compilation, name, server.domains, service),
   ]
+  return [...resources, compileRelease(serving, resources)]
+}
+
+/** The load balancer reaches the VMs, and whoever rolls a release out may ask each for its version. */
+function firewallRules({ facts, projectId, description }: Compilation, { name, server, image }: Serving): readonly DesiredResource[] {
+  const compute = serviceAddress('compute.googleapis.com')
+  const rule = (called: string, sourceRanges: readonly string[]): DesiredResource =>
+    resource('firewall', called, { projectId, name: called, description, ports: [String(image.health.port)], sourceRanges, targetTags: [name] }, [compute])
+  const operators = facts.operatorRanges ?? []
+  return [rule(`allow-${name}`, balancerRanges), ...(server.versionPath === false || operators.length === 0 ? [] : [rule(`ask-${name}`, operators)])]
+}
+
+function compileLedger({ config, projectId, labels }: Compilation, serving: Serving): DesiredResource {
+  const props: ReleaseLedgerProps = { projectId, name: serving.bucket, location: config.location.region, labels, stack: serving.stack, group: serving.name }
+  return resource('release-ledger', serving.bucket, { ...props }, [serviceAddress('storage.googleapis.com'), serviceAddress('compute.googleapis.com')])
+}
+
+/** Rolled out when all else is there. */
+function compileRelease(serving: Serving, resources: readonly DesiredResource[]): DesiredResource {
+  const props: ReleaseProps = {
+    projectId: serving.projectId,
+    zone: serving.zone,
+    bucket: serving.bucket,
+    stack: serving.stack,
+    group: serving.name,
+    size: serving.server.size,
+    image: { $ref: imageAddress(serving.family), attribute: 'selfLink' },
+    shape: serving.shape,
+  }
+  return resource(
+    'release',
+    serving.name,
+    { ...props },
+    resources.map((one) => one.address),
+  )
 }

@@ -1,9 +1,9 @@
 /**
  * From a config to the resources that should be there. Pure: the same config and facts give the same list, in the order of the runbook;
- * the engine orders by refs and `dependsOn`. `python-package` and `image` are kinds of `src/app/kinds`, all others of `src/resources`.
+ * the engine orders by refs and `dependsOn`. `python-package`, `image`, `release-ledger` and `release` are kinds of `src/app/kinds`, all others of `src/resources`.
  */
 import { resolve } from 'node:path'
-import type { StackConfig } from '../config/schema.ts'
+import type { Dev, StackConfig } from '../config/schema.ts'
 import type { Address, DesiredResource } from '../engine/types.ts'
 import { packageAddress, repositoryAddress, resource, serviceAddress, stackWords } from './compilation.ts'
 import type { Compilation } from './compilation.ts'
@@ -14,6 +14,7 @@ import { compileGithub, githubApis } from './compile.github.ts'
 import { compileImages, imageAddress } from './compile.images.ts'
 import { compileAccess, compileStorage, neededByServer } from './compile.parts.ts'
 import { compileSecrets, secretApis } from './compile.secrets.ts'
+import { compileServer } from './compile.server.ts'
 import type { StackFacts } from './facts.ts'
 import { imageTag, sshRule, sshTag } from './names.ts'
 
@@ -53,6 +54,7 @@ export function compileStack(config: StackConfig, facts: StackFacts): readonly D
     ...compilePackage(compilation),
     ...compileImages(compilation),
     ...compileDev(compilation),
+    ...compileServer(compilation),
     ...compileDns(compilation),
   ]
 }
@@ -73,6 +75,11 @@ function compileServices({ config, projectId }: Compilation): readonly DesiredRe
 function compilePackage({ config, facts, projectId }: Compilation): readonly DesiredResource[] {
   const props = { source: resolve(facts.stackDir, config.package.source), repository: config.package.repository, project: projectId, location: config.location.region }
   return [{ address: packageAddress(config, facts), kind: 'python-package', props, dependsOn: [repositoryAddress(config)] }]
+}
+
+/** The dev VM and what is made for it alone. */
+export function devAddresses(dev: Dev): readonly Address[] {
+  return [`instance/${dev.name}`, `firewall/${sshRule}`, `firewall/${imageTag(dev.image)}`]
 }
 
 function compileDev(compilation: Compilation): readonly DesiredResource[] {

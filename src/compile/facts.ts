@@ -16,6 +16,8 @@ export interface StackFacts {
   readonly stack?: string
   /** The Python package's normalised name, for its address. Default: the name of its folder. */
   readonly packageName?: string
+  /** Where whoever rolls releases out asks VMs from, as CIDR ranges. Default: nowhere, and VMs are not asked for their version. */
+  readonly operatorRanges?: readonly string[]
   /** By absolute path; must have every path of `filesToRead`. */
   readonly files: Readonly<Record<string, FileFacts>>
   /** By absolute path; must have every path of `textsToRead`. */

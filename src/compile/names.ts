@@ -11,6 +11,11 @@ export function stateBucketName(projectId: string): string {
   return `${projectId.replaceAll(/[:.]/g, '-').slice(0, 51)}-kiln-state`
 }
 
+/** The bucket with the ledger of releases. */
+export function releasesBucketName(projectId: string): string {
+  return `${projectId.replaceAll(/[:.]/g, '-').slice(0, 49)}-kiln-releases`
+}
+
 /** The network tag, and the firewall rule, of VMs that run an image. Names have at most 63 characters. */
 export function imageTag(image: string): string {
   return `kiln-${image}`.slice(0, 63).replace(/-+$/, '')

@@ -28,11 +28,11 @@ import {
   oneOf,
   section,
   text,
-  whole,
 } from './fields.ts'
 import { zoneNames } from './data/locations.ts'
 import { Images } from './schema.images.ts'
 import { Auth, Firestore, Github, Secrets } from './schema.sections.ts'
+import { Server } from './schema.server.ts'
 import type { StackInput } from './stack-input.ts'
 
 /** The Google Cloud project. */
@@ -87,17 +87,6 @@ export const Dev = section('an object: { image, machineType, … }', {
   labels: mapOf('label -> value', LabelKey, LabelValue).default({}),
 }).transform((dev) => ({ ...dev, name: dev.name ?? `${dev.image.slice(0, 59)}-dev` }))
 export type Dev = z.output<typeof Dev>
-
-/** The production group behind a load balancer. This version only checks the section. */
-export const Server = section('an object: { image, machineType, size, … }', {
-  image: ResourceName,
-  machineType: MachineType.default('e2-micro'),
-  size: whole('a number', 1, 1000).default(1),
-  strategy: oneOf(['rolling']).default('rolling'),
-  serviceAccount: AccountName.optional(),
-  domains: list('domain names', DomainName).default([]),
-})
-export type Server = z.output<typeof Server>
 
 /** The DNS zone; the server's domains in it get their records. */
 export const Dns = section('an object: { zone }', {

@@ -21,7 +21,7 @@ export interface StackInput {
   buckets?: Record<string, BucketInput>
   /** The development VM. Default: none is started. */
   dev?: DevInput
-  /** The production group. This version only checks it. */
+  /** The production group behind a load balancer. Default: none. With it, `kiln up` leaves the development VM to `kiln dev`. */
   server?: ServerInput
   /** The GitHub repository that may publish, bake and deploy without any key. Default: none. */
   github?: GithubInput
@@ -136,7 +136,7 @@ export interface DevInput {
   labels?: Record<string, string>
 }
 
-/** The production group behind a load balancer. This version only checks the section. */
+/** The production group behind a load balancer, and how its releases go out. */
 export interface ServerInput {
   /** The image to run: one of `images` that has a server in it. */
   image: string
@@ -144,12 +144,55 @@ export interface ServerInput {
   machineType?: string
   /** Number of VMs. Default: 1. */
   size?: number
-  /** How a new release replaces the old one. Default: `rolling`. */
-  strategy?: 'rolling'
   /** The account of `serviceAccounts` that the VMs act as. Default: none. */
   serviceAccount?: string
   /** Domain names that lead to the group, over HTTPS with a managed certificate; plain requests for them are sent there. Default: none; the bare address leads to it always. */
   domains?: string[]
+  /** Metadata that the VMs find under instance/attributes; a change of it is a release. Default: none. */
+  metadata?: Record<string, string>
+  /** Labels of the VMs. Default: none. */
+  labels?: Record<string, string>
+  /**
+   * How a new release replaces the old one. `rolling`: VM by VM, a new one serves before an old one goes. `canary`: a part of the group first, the rest
+   * when it stayed good. `blue-green`: a second group, whole and healthy before one change moves all requests; the old one stays for the way back. Default: `rolling`.
+   */
+  strategy?: 'rolling' | 'canary' | 'blue-green'
+  /** For the strategy `canary`. */
+  canary?: CanaryInput
+  /** How long the whole new version is watched before it is live, in seconds: when it fails, the group goes back by itself. Default: 60. */
+  bakeSeconds?: number
+  /** The largest share of requests that may fail (5xx) at the load balancer while a release is watched, in percent. Default: 1. */
+  maxErrorPercent?: number
+  /** Where every VM says its version, as text or as JSON with a member `version`: each must say that of the release. `false`: not asked. Default: `/version`. */
+  versionPath?: string | false
+  /** How long a VM that leaves may still answer the requests that it has, in seconds. Default: 30. */
+  drainSeconds?: number
+  /** How many releases that served can be brought back by `kiln rollback`; older ones lose image and template. Default: 5. */
+  keepReleases?: number
+  /** Times at which no release goes out; `kiln rollback` always may. Default: none. */
+  freezes?: FreezeInput[]
+}
+
+/** The part of the group that gets a new release first. */
+export interface CanaryInput {
+  /** How much of the group, rounded up to whole VMs; at least one VM, never all. Default: 10. */
+  percent?: number
+  /** How long it is watched before the rest follows, in seconds. Default: 60. */
+  bakeSeconds?: number
+}
+
+/** A time at which no release goes out. */
+export interface FreezeInput {
+  /** Begin: a time such as 2026-12-24T18:00:00Z; with `days`, a time of day such as 17:00. */
+  from: string
+  /** End, likewise; with `days` it may lie past midnight. */
+  to: string
+  /** Every week on these days. Default: once. */
+  days?: ('Mon' | 'Tue' | 'Wed' | 'Thu' | 'Fri' | 'Sat' | 'Sun')[]
+  /** For `days`. Default: UTC. */
+  timeZone?: string
+  /** Shown to whoever is refused. */
+  why: string
 }
 
 /**

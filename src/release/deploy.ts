@@ -1,7 +1,7 @@
 /** One deploy: the image is pinned, a number is taken or an interrupted release is gone on with, the strategy runs, and exactly one release is live at the end. */
 import { KilnError } from '../base/errors.ts'
 import { timestamp } from './clock.ts'
-import { ensureServing, observeBefore } from './ensure.ts'
+import { ensureGroup, ensureServing, ensureTemplate, observeBefore } from './ensure.ts'
 import { convergeProblems } from './gates.ts'
 import { currentRelease, unfinishedRelease } from './ledger.ts'
 import type { LedgerView } from './ledger.ts'
@@ -11,7 +11,7 @@ import { rollOut } from './rollout.ts'
 import { GateFailure, otherGroup, record } from './run.ts'
 import type { Run } from './run.ts'
 import { configDigest, templateName } from './template.ts'
-import { lookAt } from './watch.ts'
+import { lookAt, untilConverged } from './watch.ts'
 
 /** A release as it is wanted, with everything pinned. */
 export interface WantedRelease {
@@ -30,8 +30,8 @@ export interface WantedRelease {
 }
 
 export interface DeployResult {
-  /** `unchanged`: this very release serves already, and is well. */
-  readonly outcome: 'live' | 'unchanged'
+  /** `unchanged`: this very release serves already, and is well. `mended`: it serves again as its record says, without a new release. */
+  readonly outcome: 'live' | 'unchanged' | 'mended'
   readonly release: Release
   /** The release was begun by another run, which had died. */
   readonly resumed: boolean
@@ -63,6 +63,30 @@ export async function resumeRelease(run: Run): Promise<DeployResult | undefined>
   const unfinished = unfinishedRelease(view.releases)
   if (unfinished === undefined) return undefined
   return { outcome: 'live', release: await finish(run, unfinished), resumed: true, durationMs: run.clock.now() - startMs }
+}
+
+/** The group as the current release says: somebody deleted or changed it, or its size is to be another. @throws KilnError E_RELEASE_REFUSED, E_NOT_HEALTHY */
+export async function mendRelease(run: Run): Promise<DeployResult> {
+  const startMs = run.clock.now()
+  const view = await settle(run, await run.ledger.list())
+  const current = currentRelease(view.releases)
+  if (current === undefined) throw new KilnError('E_RELEASE_REFUSED', 'there is no release that serves', { hint: 'kiln deploy' })
+  const wanted = { name: current.group, versions: [{ template: current.template }], size: run.target.size, maxSurge: 1 }
+  const sync = async (): Promise<boolean> => {
+    const changes = [await ensureTemplate(run, current), await ensureGroup(run, wanted), await ensureServing(run, current.group)]
+    return changes.includes(true)
+  }
+  try {
+    const expected = { template: current.template, count: run.target.size, isWhole: true }
+    await untilConverged(run, { gate: 'converge', release: current, group: current.group, expected, sync, sinceMs: startMs })
+  } catch (error) {
+    if (!(error instanceof GateFailure)) throw error
+    throw new KilnError('E_NOT_HEALTHY', `release ${current.number} could not be brought back to what it was: ${error.message}`, {
+      hint: 'deploy a release that works, or bring an older one back: kiln rollback',
+      cause: error,
+    })
+  }
+  return { outcome: 'mended', release: current, resumed: false, durationMs: run.clock.now() - startMs }
 }
 
 async function begin(run: Run, wanted: WantedRelease, digest: string, current: Release | undefined): Promise<Release> {

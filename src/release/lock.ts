@@ -11,7 +11,7 @@ import type { ObjectStore } from './objects.ts'
 
 export const lockObject = 'releases/lock/deploy.json'
 
-const LockNote = z.object({ token: z.string(), owner: z.string(), purpose: z.string(), since: z.string(), expiresAt: z.string() })
+const LockNote = z.object({ token: z.string(), owner: z.string(), purpose: z.string(), since: z.string(), expiresAt: z.string(), place: z.string().optional() })
 export type LockNote = z.infer<typeof LockNote>
 
 export interface LockOptions {
@@ -21,6 +21,11 @@ export interface LockOptions {
   readonly purpose: string
   /** How long it holds without renewal. Default: two minutes. */
   readonly ttlMs?: number
+  /**
+   * A place in which only one deployer works at a time, which its caller makes sure of by a lock of its own. A lock that was taken in the same place
+   * is that of a dead run, and is taken over without waiting.
+   */
+  readonly place?: string
 }
 
 export interface DeployLock {
@@ -42,12 +47,20 @@ export async function acquireLock(store: ObjectStore, clock: Clock, options: Loc
   const ttlMs = options.ttlMs ?? defaultTtlMs
   const token = shortId(16)
   const since = new Date(clock.now()).toISOString()
-  const fresh = (): LockNote => ({ token, owner: options.owner, purpose: options.purpose, since, expiresAt: new Date(clock.now() + ttlMs).toISOString() })
+  const fresh = (): LockNote => ({
+    token,
+    owner: options.owner,
+    purpose: options.purpose,
+    since,
+    expiresAt: new Date(clock.now() + ttlMs).toISOString(),
+    ...(options.place === undefined ? {} : { place: options.place }),
+  })
 
   for (let tries = 0; tries < 5; tries += 1) {
     const stored = await store.read(lockObject)
     const holder = stored === undefined ? undefined : parseNote(stored.text)
-    if (holder !== undefined && holder.token !== token && clock.now() <= Date.parse(holder.expiresAt) + skewMs) throw lockedBy(holder)
+    const isOfDeadRun = options.place !== undefined && holder?.place === options.place
+    if (holder !== undefined && holder.token !== token && !isOfDeadRun && clock.now() <= Date.parse(holder.expiresAt) + skewMs) throw lockedBy(holder)
     const note = fresh()
     const generation = await store.write(lockObject, textOf(note), stored?.generation ?? '0')
     if (generation !== undefined) return held(store, clock, note, generation, ttlMs, fresh)

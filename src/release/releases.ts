@@ -5,7 +5,7 @@
 import { KilnError } from '../base/errors.ts'
 import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
-import { deployRelease, requireUsable, resumeRelease } from './deploy.ts'
+import { deployRelease, mendRelease, requireUsable, resumeRelease } from './deploy.ts'
 import type { DeployResult, WantedRelease } from './deploy.ts'
 import type { Fleet, ImageFacts } from './fleet.ts'
 import { requireThawed } from './freeze.ts'
@@ -34,6 +34,8 @@ export interface ReleaseParts {
   readonly signal?: AbortSignal
   /** How long the lock holds without renewal, in milliseconds. */
   readonly lockTtlMs?: number
+  /** See `LockOptions.place`. */
+  readonly lockPlace?: string
 }
 
 export type DeployRequest = Omit<WantedRelease, 'image' | 'rollbackOf' | 'template'> & {
@@ -62,6 +64,8 @@ export interface Releases {
   deploy(request: DeployRequest): Promise<DeployResult>
   /** A new release with the image and configuration of an old one. @throws KilnError as `deploy`; E_RELEASE_REFUSED names what can be brought back */
   rollback(request: RollbackRequest): Promise<DeployResult>
+  /** Brings the group back to what the current release says: template, size, requests. No new release. @throws KilnError E_RELEASE_REFUSED, E_NOT_HEALTHY, E_LOCKED */
+  mend(who: string): Promise<DeployResult>
   /** Goes on with what a dead run left; undefined when there is nothing. */
   resume(who: string): Promise<DeployResult | undefined>
   list(): Promise<ReleaseList>
@@ -76,7 +80,12 @@ export function createReleases(parts: ReleaseParts): Releases {
   async function locked<T>(owner: string, purpose: string, work: (run: Run) => Promise<T>): Promise<T> {
     if (!Number.isInteger(target.size) || target.size < 1)
       throw new KilnError('E_CONFIG_INVALID', `the group ${target.group} has the size ${target.size}; a release needs at least one instance to be judged by`)
-    const lock = await acquireLock(store, clock, { owner, purpose, ...(parts.lockTtlMs === undefined ? {} : { ttlMs: parts.lockTtlMs }) })
+    const lock = await acquireLock(store, clock, {
+      owner,
+      purpose,
+      ...(parts.lockTtlMs === undefined ? {} : { ttlMs: parts.lockTtlMs }),
+      ...(parts.lockPlace === undefined ? {} : { place: parts.lockPlace }),
+    })
     const run: Run = {
       fleet,
       ledger,
@@ -175,6 +184,7 @@ export function createReleases(parts: ReleaseParts): Releases {
         })
       })
     },
+    mend: (who) => locked(who, 'mend', mendRelease),
     resume: (who) => locked(who, 'resume', resumeRelease),
     async list() {
       const [view, lock] = await Promise.all([ledger.list(), lockHolder(store, clock)])

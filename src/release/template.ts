@@ -26,9 +26,18 @@ export function templateName(stack: string, number: number, image: PinnedImage):
   return `${templatePrefix(stack)}${String(number).padStart(6, '0')}-${sha256Hex(`${image.id} ${image.digest ?? ''}`).slice(0, 8)}`
 }
 
-/** Equal for two releases between which nothing differs: the same image by id, and the same machines. */
+/** Metadata that says how a machine begins, not what it is. `never`: it boots, and is not resumed from the memory of another one of its image. */
+export const warmStartKey = 'kiln-warm-start'
+
+/** The shape without how its machines begin. */
+export function lastingShape(shape: Shape): Shape {
+  const { [warmStartKey]: _start, ...metadata } = shape.metadata
+  return { ...shape, metadata }
+}
+
+/** Equal for two releases between which nothing differs: the same image by id, and the same machines, however these begin. */
 export function configDigest(image: PinnedImage, shape: Shape): string {
-  return `sha256:${sha256Hex(canonicalJson({ image: image.id, digest: image.digest, shape }))}`
+  return `sha256:${sha256Hex(canonicalJson({ image: image.id, digest: image.digest, shape: lastingShape(shape) }))}`
 }
 
 /** What has to be there for this release; made again from the ledger when somebody deleted it. */

@@ -4,6 +4,7 @@ import { formatDuration } from '../base/units.ts'
 import { ApiError } from '../client/errors.ts'
 import { convergeProblems, goodMembers, hopeless, membersOn, tooManyFailed } from './gates.ts'
 import type { Expectation, GroupView } from './gates.ts'
+import type { Fleet } from './fleet.ts'
 import type { GateName, Release } from './ledger.schema.ts'
 import { GateFailure } from './run.ts'
 import type { Run } from './run.ts'
@@ -11,13 +12,17 @@ import type { Run } from './run.ts'
 const defaultFailedShare = 0.01
 const mostCorrections = 5
 
-export async function lookAt(run: Run, name: string): Promise<GroupView> {
-  const { fleet, target } = run
+export async function lookAt({ fleet, target }: Pick<Run, 'fleet' | 'target'>, name: string): Promise<GroupView> {
+  return lookAtGroup(fleet, name, target.backendService)
+}
+
+/** One look at a group, with its health as a backend of the service. */
+export async function lookAtGroup(fleet: Fleet, name: string, backendService?: string): Promise<GroupView> {
   const [group, members, errors, backend] = await Promise.all([
     fleet.group(name),
     fleet.members(name),
     fleet.groupErrors(name),
-    target.backendService === undefined ? undefined : fleet.backendHealth(target.backendService, name),
+    backendService === undefined ? undefined : fleet.backendHealth(backendService, name),
   ])
   return { group, members, errors, backend }
 }

@@ -1,6 +1,6 @@
 /** Runs the real command line in tests: its own data folder, its own copy of the example. */
 import { spawn } from 'node:child_process'
-import { cp, mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../../tools/imports.ts'
@@ -26,12 +26,25 @@ export interface Workplace {
   remove(): Promise<void>
 }
 
-/** A fresh data folder and a copy of the example. */
-export async function createWorkplace(): Promise<Workplace> {
+export interface WorkplaceOptions {
+  /** Keep the example's section `server`: a group behind a load balancer, instead of the dev VM alone. */
+  readonly group?: boolean
+}
+
+/** A fresh data folder and a copy of the example; without its group, which most tests would only wait for. */
+export async function createWorkplace(choice: WorkplaceOptions = {}): Promise<Workplace> {
   const folder = await mkdtemp(join(tmpdir(), 'kiln-e2e-'))
   const home = join(folder, 'home')
   const stack = join(folder, 'moshi')
   await cp(join(root, 'examples/moshi'), stack, { recursive: true })
+
+  if (choice.group !== true) {
+    const config = join(stack, 'kiln.config.ts')
+    const text = await readFile(config, 'utf8')
+    const alone = text.replace(/\n {2}server: \{[\s\S]*?\n {2}\},\n/, '\n')
+    if (alone === text) throw new Error('the example has no section `server` of the form that tests take away')
+    await writeFile(config, alone)
+  }
 
   async function kiln(args: readonly string[], options: { readonly onLine?: (line: string, pid: number) => void } = {}): Promise<KilnResult> {
     return new Promise((resolve, reject) => {

@@ -110,7 +110,7 @@ export async function status(options: VerbOptions): Promise<StatusResult> {
   const session = await openGoogleSession(options)
   try {
     const planned = await planGoogle(session)
-    return await statusOf(session.base, planned.plan.nodes, planned.direct)
+    return await statusOf(session.base, planned.plan.nodes, planned.direct, options)
   } finally {
     session.close()
   }

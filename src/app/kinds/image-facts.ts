@@ -4,6 +4,8 @@ export interface ImageFacts {
   readonly family: string
   readonly key: string
   readonly digest: string
+  /** The Python packages in it, each as `NAME VERSION`. */
+  readonly packages: readonly string[]
   /** It passed its boot test. */
   readonly tested: boolean
 }
@@ -13,9 +15,10 @@ export function imageLabels(family: string, key: string): Record<string, string>
   return { 'kiln-family': family, 'kiln-key': key.slice(0, 32) }
 }
 
-/** `Kiln image of family F; key HEX; disk sha256:HEX; boot test passed`. */
+/** `Kiln image of family F; key HEX; disk sha256:HEX; packages moshi-server 0.1.0; boot test passed`. */
 export function describeImage(facts: ImageFacts): string {
-  return `Kiln image of family ${facts.family}; key ${facts.key}; disk ${facts.digest}; boot test ${facts.tested ? 'passed' : 'not yet passed'}`
+  const packages = facts.packages.length === 0 ? '' : ` packages ${facts.packages.join(', ')};`
+  return `Kiln image of family ${facts.family}; key ${facts.key}; disk ${facts.digest};${packages} boot test ${facts.tested ? 'passed' : 'not yet passed'}`
 }
 
 /** Reads a description back; empty fields for images that Kiln did not make. */
@@ -25,6 +28,7 @@ export function readImageFacts(image: { readonly description?: string | null }):
     family: /family ([a-z0-9-]+);/.exec(text)?.[1] ?? '',
     key: /key ([0-9a-f]{64});/.exec(text)?.[1] ?? '',
     digest: /disk (sha256:[0-9a-f]{64});/.exec(text)?.[1] ?? '',
+    packages: /packages ([^;]+);/.exec(text)?.[1]?.split(', ') ?? [],
     tested: text.endsWith('boot test passed'),
   }
 }

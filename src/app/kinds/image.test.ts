@@ -257,7 +257,7 @@ test('remove deletes every image of the family and nothing else', async () => {
 async function worldWithImage(source: string): Promise<World> {
   const world = await newWorld()
   const api = `compute.googleapis.com/compute/v1/projects/${world.project}/global`
-  const description = describeImage({ family, key: keys.a, digest: world.digest, tested: true })
+  const description = describeImage({ family, key: keys.a, digest: world.digest, packages: [], tested: true })
   const made = await cloud.call('POST', `${api}/images`, { body: { name: nameA, family, sourceImage: source, description, labels: imageLabels(family, keys.a) } })
   expect(made.status, made.text).toBe(200)
   await cloud.call('POST', `${api}/operations/${made.json.name}/wait`)

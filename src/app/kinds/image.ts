@@ -150,6 +150,10 @@ async function settleBoth(stop: AbortController, first: Promise<unknown>, second
   if (failures.length > 0) throw failures[0]
 }
 
+function packagesOf(props: ImageKindProps): readonly string[] {
+  return props.wheels.map((wheel) => `${wheel.name} ${wheel.version}`)
+}
+
 async function importImage(parts: ImageParts, context: Context, props: ImageKindProps, disk: BakedDisk, name: string): Promise<void> {
   const { projectId, family } = props
   const existing = await settledImage(context, projectId, name)
@@ -166,7 +170,7 @@ async function importImage(parts: ImageParts, context: Context, props: ImageKind
   const compute = await context.clients.compute()
   const requestBody = {
     name,
-    description: describeImage({ family, key: disk.key, digest: disk.digest, tested: false }),
+    description: describeImage({ family, key: disk.key, digest: disk.digest, packages: packagesOf(props), tested: false }),
     labels: { ...props.labels, ...imageLabels(family, disk.key) },
     rawDisk: { source },
     storageLocations: [props.location],

@@ -60,7 +60,7 @@ interface Choice {
   readonly zone?: 'us-central1-a' | 'us-central1-c'
 }
 
-/** The compiled section, with the image as a link of the one that is there. */
+/** The compiled section without the releases, which have their own tests; with a size, and with the image as a link of the one that is there. */
 function desired(choice: Choice = {}): readonly DesiredResource[] {
   const config = Stack.parse({
     project: { id: 'moshi-3' },
@@ -69,12 +69,18 @@ function desired(choice: Choice = {}): readonly DesiredResource[] {
     server: { image: 'srv', size: 2, domains: ['dev.example.com'], ...choice.server },
   } satisfies StackInput)
   const labels = { 'managed-by': 'kiln', 'kiln-stack': choice.stack ?? 'one' }
-  const resources = compileServer({ config, facts: { stackDir: '/stack', files: {} }, projectId, labels, description: 'Kiln' })
+  const facts = { stackDir: '/stack', files: {}, stack: choice.stack ?? 'one' }
+  const compiled = compileServer({ config, facts, projectId, labels, description: 'Kiln' })
+  const resources = compiled.filter((one) => one.kind !== 'release' && one.kind !== 'release-ledger')
   const here = new Set<Address>(resources.map((one) => one.address))
   return resources.map((one) => ({
     ...one,
     dependsOn: one.dependsOn.filter((address) => here.has(address)),
-    props: 'image' in one.props ? { ...one.props, image: `projects/${projectId}/global/images/${choice.image ?? 'srv-1'}` } : one.props,
+    props: {
+      ...one.props,
+      ...('image' in one.props ? { image: `projects/${projectId}/global/images/${choice.image ?? 'srv-1'}` } : {}),
+      ...(one.kind === 'instance-group' ? { targetSize: config.server?.size } : {}),
+    },
   }))
 }
 

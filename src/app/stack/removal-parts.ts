@@ -1,12 +1,14 @@
 /** Kinds that only remove need nothing of the baker: what is never called says so when it is. */
 import type { ImageParts } from '../kinds/image.ts'
+import type { RolloutParts } from '../kinds/release.ts'
 import type { PackageParts } from '../kinds/python-package.ts'
 
 function never(): never {
-  throw new Error('a removal neither bakes nor publishes')
+  throw new Error('a removal neither bakes, publishes nor rolls out')
 }
 
-export const removalParts: { readonly package: PackageParts; readonly image: ImageParts } = {
+export const removalParts: { readonly package: PackageParts; readonly image: ImageParts; readonly release: RolloutParts } = {
   package: { build: never, wantedVersion: '', uploadToken: never },
   image: { keyOf: never, explain: never, bake: never, withArchive: never, upload: never, bootTest: never },
+  release: { deploy: never, mend: never, isForced: false },
 }

@@ -5,6 +5,8 @@ import { silentProgress } from '../../base/progress.ts'
 import type { Progress } from '../../base/progress.ts'
 import type { Clients } from '../../client/clients.ts'
 import { compileStack } from '../../compile/compile.ts'
+import { servingOf } from '../../compile/serving.ts'
+import type { Serving } from '../../compile/serving.ts'
 import { loadStack } from '../../config/load.ts'
 import type { LoadedStack } from '../../config/load.ts'
 import { isServerImage } from '../../config/schema.images.ts'
@@ -21,6 +23,11 @@ import { serviceAccountEmail } from '../../resources/service-account/resource.ts
 import { ownedByTerraform } from '../gcp/owned-kind.ts'
 import { imageKind } from '../kinds/image.ts'
 import { pythonPackageKind, repositoryUrl } from '../kinds/python-package.ts'
+import { releaseKind } from '../kinds/release.ts'
+import { releaseLedgerKind } from '../kinds/release-ledger.ts'
+import { createRollout, defaultRequest } from '../delivery/rollout.ts'
+import type { SessionRollout } from '../delivery/rollout.ts'
+import type { RolloutRequest } from '../delivery/context.ts'
 import { openBakeQueue } from './bake-queue.ts'
 import type { BakeQueue } from './bake-queue.ts'
 import { inventoryName, openPocketCloud } from './cloud.ts'
@@ -44,6 +51,8 @@ export interface SessionOptions {
   readonly noCache?: boolean
   /** Resolve all Debian packages again. */
   readonly updateLock?: boolean
+  /** How a release goes out that the run makes. Default: as the config says. */
+  readonly rollout?: RolloutRequest
 }
 
 export interface StackSession {
@@ -60,6 +69,10 @@ export interface StackSession {
   readonly desired: readonly DesiredResource[]
   readonly packageName: string | undefined
   readonly packageVersion: string | undefined
+  /** What serves the stack; undefined when the config has no section `server`. */
+  readonly serving: Serving | undefined
+  /** The deployer of the stack's group. */
+  readonly rollout: SessionRollout
   /** Bakes an image from nothing and imports nothing; the wheels are those that are published. */
   rebake(family: string, progress: Progress): Promise<BakeResult>
   close(): void
@@ -67,6 +80,9 @@ export interface StackSession {
 
 /** The published wheel, as the inventory remembers it. */
 const LockedWheelAttributes = z.object({ name: z.string(), version: z.string(), fileName: z.string(), sha256: z.string() })
+
+/** On the pocket cloud whoever rolls out asks from this machine. */
+const LOOPBACK: readonly string[] = ['127.0.0.1/32']
 
 interface SourcePackage {
   readonly name: string
@@ -90,7 +106,11 @@ export async function openSession(options: SessionOptions): Promise<StackSession
   const source = await readSource(options, stack, specs, queue)
   const cloud = options.cloud ?? (await openPocketCloud(home, options.note))
   const { clients } = cloud
-  const compiled = compileStack(stack.config, { ...(await readFacts(stack, signal)), ...(source === undefined ? {} : { packageName: source.name }) })
+  const compiled = compileStack(stack.config, {
+    ...(await readFacts(stack, signal)),
+    ...(cloud.target === 'pocket' ? { operatorRanges: LOOPBACK } : {}),
+    ...(source === undefined ? {} : { packageName: source.name }),
+  })
   const inventory = openInventory(home, inventoryName(name, cloud.target))
   const repository = { project: name, location: stack.config.location.region, repository: stack.config.package.repository }
   const sourceDir = resolve(stack.dir, stack.config.package.source)
@@ -125,6 +145,7 @@ export async function openSession(options: SessionOptions): Promise<StackSession
       index,
     }),
   )
+  const rollout = createRollout({ home, stack, clients, signal, note: options.note, request: options.rollout ?? defaultRequest() })
   return {
     home,
     stack,
@@ -135,10 +156,18 @@ export async function openSession(options: SessionOptions): Promise<StackSession
     specs,
     packageName: source?.name,
     packageVersion: source?.version,
+    serving: servingOf(stack.config),
+    rollout,
     desired: withSource(stack, compiled, source),
     engine: {
       stack: name,
-      kinds: [...[...resourceKinds.values()].map(({ kind }) => (cloud.target === 'gcp' ? ownedByTerraform(kind) : kind)), packageKind, images],
+      kinds: [
+        ...[...resourceKinds.values()].map(({ kind }) => (cloud.target === 'gcp' ? ownedByTerraform(kind) : kind)),
+        packageKind,
+        images,
+        releaseLedgerKind,
+        releaseKind(rollout),
+      ],
       clients,
       inventory,
       signal,
@@ -183,6 +212,7 @@ function withSource(stack: LoadedStack, compiled: readonly DesiredResource[], so
         dependsOn: [...resource.dependsOn, ...access],
       }
     }
+    if (resource.kind === 'release') return withPackage(stack, resource, source)
     const image = resource.kind === 'image' ? stack.config.images[String(resource.props['family'])] : undefined
     if (image === undefined || !isServerImage(image)) return resource
     const wheels = image.python.includes(source.name)
@@ -198,6 +228,14 @@ function withSource(stack: LoadedStack, compiled: readonly DesiredResource[], so
     // The key of the image below is an input of this one's.
     return { ...resource, props: { ...resource.props, wheels, below: { $ref: `image/${image.from}`, attribute: 'key' } }, dependsOn: [...resource.dependsOn, ...access] }
   })
+}
+
+/** What every VM of the release must say that it is. */
+function withPackage(stack: LoadedStack, resource: DesiredResource, source: SourcePackage): DesiredResource {
+  const image = stack.config.images[stack.config.server?.image ?? '']
+  if (image === undefined || !isServerImage(image) || !image.python.includes(source.name)) return resource
+  const of = (attribute: string) => ({ $ref: `python-package/${source.name}`, attribute }) as const
+  return { ...resource, props: { ...resource.props, package: { name: source.name, version: of('version'), wheelSha256: of('sha256') } } }
 }
 
 function healthOf(stack: LoadedStack, family: string): { readonly path: string; readonly port: number; readonly timeoutSeconds: number } | undefined {

@@ -4,6 +4,7 @@ import type { Plan } from '../../app/plan-types.ts'
 import type { StatusResult, UpResult } from '../../app/up.ts'
 import { formatDuration } from '../../base/units.ts'
 import { defineCommand } from '../define-command.ts'
+import { renderServing } from '../render/releases.ts'
 import { planSummary, renderPlan } from '../render/plan.ts'
 import { stackVerbs, targetOption } from '../target.ts'
 import { verbOptions, withProgress } from '../with-progress.ts'
@@ -29,6 +30,7 @@ On Google Cloud: kiln up --target gcp. First see what is missing: kiln doctor --
       const lines = [`${done.changes === 0 ? 'nothing to change' : `${done.changes} changes`} in ${formatDuration(done.durationMs)}`]
       if (done.package !== undefined) lines.push(`package  ${done.package} ${done.version ?? ''}`, `index    ${done.indexUrl ?? ''}`)
       if (done.image !== undefined) lines.push(`image    ${done.image}`, `digest   ${done.imageDigest ?? ''}`)
+      if (done.release !== undefined) lines.push(`release  ${done.release}`)
       if (done.url !== undefined) lines.push(`url      ${done.url}`)
       return lines.join('\n')
     },
@@ -62,8 +64,9 @@ On Google Cloud: kiln up --target gcp. First see what is missing: kiln doctor --
     render(result) {
       const seen = result as StatusResult
       const rows = seen.resources.map((row) => `${row.state.padEnd(8)} ${row.address}${row.reasons.length === 0 ? '' : `  ${row.reasons.join('; ')}`}`)
+      const server = seen.server === undefined ? [] : renderServing(seen.server)
       const health = seen.url === undefined ? [] : [`${seen.healthy === true ? 'healthy ' : 'NOT WELL'} ${seen.url}`]
-      return [`stack ${seen.stack} on ${seen.cloud}`, ...rows, ...health].join('\n')
+      return [`stack ${seen.stack} on ${seen.cloud}`, ...rows, ...server, ...health].join('\n')
     },
   })
 

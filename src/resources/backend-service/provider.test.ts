@@ -44,6 +44,23 @@ test('a change that came between is kept, and so is how much traffic a group tak
   await fake.close()
 })
 
+test('a group that others bring and take away is no drift, and stays when the own ones change', async () => {
+  const service = fakeBackendServices()
+  const fake = await startFake(service)
+  const parsed = backendServiceKind.parse({ ...props, guests: [`${group}-green`] })
+  const observed = await backendServiceKind.create(contextOf(fake), parsed)
+  expect(observed.backends.map((backend) => backend.group)).not.toContain(expect.stringContaining('-green'))
+  service.meddle('serve-srv', { backends: [{ group }, { group: `${group}-green`, capacityScaler: 1 }] })
+  const live = await backendServiceKind.observe(contextOf(fake), backendServiceKind.identity(parsed))
+  expect(live === undefined ? undefined : backendServiceKind.diff(parsed, live)).toEqual([])
+  const moved = backendServiceKind.parse({ ...props, groups: [`${group}-b`], guests: [`${group}-green`] })
+  if (live !== undefined) await backendServiceKind.update(contextOf(fake), moved, live, backendServiceKind.diff(moved, live))
+  expect(service.table.get('serve-srv')).toMatchObject({
+    backends: [{ group: `${group}-b` }, { group: expect.stringMatching(/-green$/), capacityScaler: 1 }],
+  })
+  await fake.close()
+})
+
 test('a change that somebody made already is not sent again', async () => {
   const service = fakeBackendServices()
   const fake = await startFake(service)

@@ -32,7 +32,13 @@ export const backendServiceKind = computeKind<BackendServiceProps, BackendServic
 
   diff: (props, observed) =>
     compare(backendServiceResource, {
-      groups: [observed.backends.map((backend) => backend.group).toSorted(), props.groups.map(resourcePath).toSorted()],
+      groups: [
+        observed.backends
+          .map((backend) => backend.group)
+          .filter((group) => !isGuest(props, group))
+          .toSorted(),
+        props.groups.map(resourcePath).toSorted(),
+      ],
       healthCheck: [observed.healthChecks, [resourcePath(props.healthCheck)]],
       protocol: [observed.protocol, 'HTTP'],
       portName: [observed.portName, props.portName],
@@ -53,13 +59,19 @@ export const backendServiceKind = computeKind<BackendServiceProps, BackendServic
 
   async change({ compute, options, finish }, props, observed, differences) {
     const known = new Map(observed.backends.map((backend) => [backend.group, backend]))
-    const backends = touches(differences, 'groups') ? { backends: props.groups.map((group) => known.get(resourcePath(group)) ?? newBackend(group)) } : {}
+    const guests = observed.backends.filter((backend) => isGuest(props, backend.group))
+    const wanted = props.groups.map((group) => known.get(resourcePath(group)) ?? newBackend(group))
+    const backends = touches(differences, 'groups') ? { backends: [...wanted, ...guests] } : {}
     const requestBody = { ...desiredFields(props), ...backends, fingerprint: observed.fingerprint }
     await finish('set the fields', compute.backendServices.patch({ project: props.projectId, backendService: props.name, requestBody }, options))
   },
 
   remove: (compute, identity, options) => compute.backendServices.delete({ ...projectOf(identity), backendService: part(identity, 'name') }, options),
 })
+
+function isGuest(props: BackendServiceProps, group: string): boolean {
+  return props.guests.some((guest) => resourcePath(guest) === group)
+}
 
 function newBackend(group: string): compute_v1.Schema$Backend {
   return { group: resourcePath(group), balancingMode: 'UTILIZATION', capacityScaler: 1 }

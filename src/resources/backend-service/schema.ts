@@ -6,6 +6,8 @@ export const BackendServiceProps = z.strictObject({
   name: z.string(),
   /** Links of instance groups. How much of the traffic each one takes is not looked at: that belongs to whoever rolls out. */
   groups: z.array(z.string()).min(1),
+  /** Links of groups that others may add and take away: neither made nor removed here. */
+  guests: z.array(z.string()).default([]),
   /** Link of the health check; requests go to healthy instances only. */
   healthCheck: z.string(),
   /** The groups' named port that requests go to. */

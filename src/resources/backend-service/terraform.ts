@@ -17,5 +17,6 @@ export const backendServiceTerraform: TerraformMapping<BackendServiceProps> = (n
     health_checks: [terraformLink(props.healthCheck)],
     backend: props.groups.map((group) => ({ group: terraformLink(group), balancing_mode: 'UTILIZATION', capacity_scaler: 1 })),
     ...(props.description === '' ? {} : { description: props.description }),
+    ...(props.guests.length === 0 ? {} : { lifecycle: { ignore_changes: ['backend'] } }),
   },
 })

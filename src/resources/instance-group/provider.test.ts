@@ -16,9 +16,10 @@ const props = {
   targetSize: 2,
   namedPorts: { http: 8080 },
   autoHealing: { healthCheck: link('healthChecks/serve-srv'), initialDelaySeconds: 60 },
+  updatePolicy: { type: 'PROACTIVE', minimalAction: 'REPLACE', replacementMethod: 'SUBSTITUTE', maxSurge: 1, maxUnavailable: 0 },
   description: 'Kiln',
 }
-const policy = { type: 'PROACTIVE', minimalAction: 'REPLACE', replacementMethod: 'SUBSTITUTE', maxSurge: 1, maxUnavailable: 0 }
+const policy = props.updatePolicy
 
 kindContract(instanceGroupKind, {
   fake: fakeInstanceGroups,
@@ -62,12 +63,16 @@ test('versions belong to the deployer: they are no drift, and stay through a cha
   await fake.close()
 })
 
-test("without a size the group begins with one instance, and its size is nobody's drift", async () => {
+test("without size and policy the group begins with what it is given, and neither is anybody's drift", async () => {
   const service = fakeInstanceGroups()
   const fake = await startFake(service)
-  const parsed = instanceGroupKind.parse({ ...props, targetSize: undefined })
-  expect((await instanceGroupKind.create(contextOf(fake), parsed)).targetSize).toBe(1)
-  service.meddle('serve-srv', { targetSize: 7 })
+  expect((await instanceGroupKind.create(contextOf(fake), instanceGroupKind.parse({ ...props, name: 'one', targetSize: undefined }))).targetSize).toBe(1)
+  const parsed = instanceGroupKind.parse({ ...props, targetSize: undefined, firstSize: 0, updatePolicy: undefined })
+  expect(await instanceGroupKind.create(contextOf(fake), parsed)).toMatchObject({
+    targetSize: 0,
+    updatePolicy: { ...policy, maxSurge: { fixed: 1 }, maxUnavailable: { fixed: 0 } },
+  })
+  service.meddle('serve-srv', { targetSize: 7, updatePolicy: { ...policy, maxSurge: { fixed: 4 }, maxUnavailable: { fixed: 0 } } })
   const live = await instanceGroupKind.observe(contextOf(fake), instanceGroupKind.identity(parsed))
   expect(live === undefined ? undefined : instanceGroupKind.diff(parsed, live)).toEqual([])
   await fake.close()
@@ -90,7 +95,7 @@ test('policies that no update could begin with are refused', () => {
   expect(parse({ replacementMethod: 'RECREATE' })).toThrow('must be 0 with the replacement method RECREATE')
 })
 
-test('Terraform ignores the versions, and the size where the config has none', () => {
+test('Terraform ignores the versions, and size and policy where the config has none', () => {
   const block = {
     type: 'google_compute_instance_group_manager',
     name: 'srv',
@@ -109,6 +114,6 @@ test('Terraform ignores the versions, and the size where the config has none', (
     },
   }
   expect(instanceGroupTerraform('srv', instanceGroupKind.parse(props))).toEqual(block)
-  const sizeless = instanceGroupTerraform('srv', instanceGroupKind.parse({ ...props, targetSize: undefined }))
-  expect(sizeless).toEqual({ ...block, body: { ...block.body, target_size: 1, lifecycle: { ignore_changes: ['version', 'target_size'] } } })
+  const sizeless = instanceGroupTerraform('srv', instanceGroupKind.parse({ ...props, targetSize: undefined, firstSize: 0, updatePolicy: undefined }))
+  expect(sizeless).toEqual({ ...block, body: { ...block.body, target_size: 0, lifecycle: { ignore_changes: ['version', 'target_size', 'update_policy'] } } })
 })

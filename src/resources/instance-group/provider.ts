@@ -9,7 +9,7 @@ import { computeKind } from '../compute-kind.ts'
 import type { ChangeTools } from '../compute-kind.ts'
 import { compare, compareMaps, part, resourcePath, touches } from '../resource.ts'
 import { firstSize, instanceGroupResource } from './resource.ts'
-import { InstanceGroupProps } from './schema.ts'
+import { InstanceGroupProps, firstPolicy } from './schema.ts'
 import type { InstanceGroupAttributes } from './schema.ts'
 
 export const instanceGroupKind = computeKind<InstanceGroupProps, InstanceGroupAttributes>({
@@ -30,11 +30,7 @@ export const instanceGroupKind = computeKind<InstanceGroupProps, InstanceGroupAt
       baseInstanceName: [observed.baseInstanceName, props.baseInstanceName],
       targetSize: [observed.targetSize, props.targetSize ?? observed.targetSize],
       autoHealing: [observed.autoHealing, props.autoHealing === undefined ? null : { ...props.autoHealing, healthCheck: resourcePath(props.autoHealing.healthCheck) }],
-      'updatePolicy.type': [observed.updatePolicy.type, props.updatePolicy.type],
-      'updatePolicy.minimalAction': [observed.updatePolicy.minimalAction, props.updatePolicy.minimalAction],
-      'updatePolicy.replacementMethod': [observed.updatePolicy.replacementMethod, props.updatePolicy.replacementMethod],
-      'updatePolicy.maxSurge': [observed.updatePolicy.maxSurge, { fixed: props.updatePolicy.maxSurge }],
-      'updatePolicy.maxUnavailable': [observed.updatePolicy.maxUnavailable, { fixed: props.updatePolicy.maxUnavailable }],
+      ...policyPairs(props, observed),
     }),
     ...compareMaps('namedPorts', asTexts(observed.namedPorts), asTexts(props.namedPorts), () => false),
   ],
@@ -46,6 +42,7 @@ export const instanceGroupKind = computeKind<InstanceGroupProps, InstanceGroupAt
       instanceTemplate: resourcePath(props.template),
       targetSize: firstSize(props),
       namedPorts: namedPorts(props),
+      ...policyFields(firstPolicy),
       ...desiredFields(props),
     }
     return compute.instanceGroupManagers.insert({ project: props.projectId, zone: props.zone, requestBody }, options)
@@ -85,13 +82,28 @@ function asTexts(ports: Readonly<Record<string, number>>): Record<string, string
   return Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)]))
 }
 
+function policyPairs({ updatePolicy }: InstanceGroupProps, { updatePolicy: there }: InstanceGroupAttributes): Record<string, readonly [unknown, unknown]> {
+  if (updatePolicy === undefined) return {}
+  return {
+    'updatePolicy.type': [there.type, updatePolicy.type],
+    'updatePolicy.minimalAction': [there.minimalAction, updatePolicy.minimalAction],
+    'updatePolicy.replacementMethod': [there.replacementMethod, updatePolicy.replacementMethod],
+    'updatePolicy.maxSurge': [there.maxSurge, { fixed: updatePolicy.maxSurge }],
+    'updatePolicy.maxUnavailable': [there.maxUnavailable, { fixed: updatePolicy.maxUnavailable }],
+  }
+}
+
+function policyFields(updatePolicy: NonNullable<InstanceGroupProps['updatePolicy']>): compute_v1.Schema$InstanceGroupManager {
+  return { updatePolicy: { ...updatePolicy, maxSurge: { fixed: updatePolicy.maxSurge }, maxUnavailable: { fixed: updatePolicy.maxUnavailable } } }
+}
+
 /** What a patch sets as well as an insert. */
 function desiredFields(props: InstanceGroupProps): compute_v1.Schema$InstanceGroupManager {
   const { autoHealing, updatePolicy } = props
   return {
     baseInstanceName: props.baseInstanceName,
     autoHealingPolicies: autoHealing === undefined ? [] : [{ healthCheck: resourcePath(autoHealing.healthCheck), initialDelaySec: autoHealing.initialDelaySeconds }],
-    updatePolicy: { ...updatePolicy, maxSurge: { fixed: updatePolicy.maxSurge }, maxUnavailable: { fixed: updatePolicy.maxUnavailable } },
+    ...(updatePolicy === undefined ? {} : policyFields(updatePolicy)),
   }
 }
 

@@ -10,5 +10,5 @@ export const instanceGroupResource: Resource<InstanceGroupProps> = {
 
 /** The size of a group that is made. */
 export function firstSize(props: InstanceGroupProps): number {
-  return props.targetSize ?? 1
+  return props.targetSize ?? props.firstSize
 }

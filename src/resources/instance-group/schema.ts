@@ -25,6 +25,9 @@ const UpdatePolicy = z
   .refine((policy) => policy.maxSurge + policy.maxUnavailable > 0, { path: ['maxSurge'], error: 'maxSurge and maxUnavailable cannot both be 0: no update could begin' })
   .refine((policy) => policy.replacementMethod === 'SUBSTITUTE' || policy.maxSurge === 0, { path: ['maxSurge'], error: 'must be 0 with the replacement method RECREATE' })
 
+/** One more instance first, then one fewer. */
+export const firstPolicy: z.output<typeof UpdatePolicy> = { type: 'PROACTIVE', minimalAction: 'REPLACE', replacementMethod: 'SUBSTITUTE', maxSurge: 1, maxUnavailable: 0 }
+
 export const InstanceGroupProps = z.strictObject({
   projectId: z.string(),
   zone: z.string(),
@@ -33,13 +36,16 @@ export const InstanceGroupProps = z.strictObject({
   baseInstanceName: z.string().regex(/^[a-z][-a-z0-9]{0,57}$/, 'expected lower case letters, digits and dashes, at most 58'),
   /** Link of the instance template that the group begins with. Never looked at again: which version a group runs belongs to the deployer. */
   template: z.string(),
-  /** How many instances. Left out: the group begins with one, and its size is then somebody else's. */
+  /** How many instances. Left out: the group begins with `firstSize`, and its size is then somebody else's. */
   targetSize: count.optional(),
+  /** How many instances a group begins with whose size is not looked after. Never looked at again. */
+  firstSize: count.default(1),
   /** Names for ports that backend services use. */
   namedPorts: z.record(z.string(), z.number().int().min(1).max(65_535)).default({}),
   /** Left out: an instance is made anew only when its machine stops. */
   autoHealing: AutoHealing.optional(),
-  updatePolicy: UpdatePolicy.default({ type: 'PROACTIVE', minimalAction: 'REPLACE', replacementMethod: 'SUBSTITUTE', maxSurge: 1, maxUnavailable: 0 }),
+  /** Left out: the group begins with one more instance at a time, and the policy is then somebody else's. */
+  updatePolicy: UpdatePolicy.optional(),
   /** Written once; groups have no labels, so it says whose it is. */
   description: z.string().default(''),
 })

@@ -1,0 +1,87 @@
+/**
+ * The bucket that the ledger of releases lies in. Made and looked after like any bucket; removing it removes what releases made beside it, which the
+ * engine does not know: the second group of blue/green, the instance templates, and the records. Whatever else lies in the bucket keeps it.
+ */
+import { z } from 'zod'
+import type { Clients } from '../../client/clients.ts'
+import { call, isAbsent, isGone } from '../../client/errors.ts'
+import { lastSegment, waitForCompute } from '../../client/operations.ts'
+import type { KindContext, ResourceKind } from '../../engine/types.ts'
+import { bucketKind } from '../../resources/bucket/provider.ts'
+import { BucketProps } from '../../resources/bucket/schema.ts'
+import type { BucketAttributes } from '../../resources/bucket/schema.ts'
+import { parseProps, part } from '../../resources/resource.ts'
+import { googleFleet } from '../../release/fleet.google.ts'
+import { bucketObjects } from '../../release/objects.ts'
+import { templatePrefix } from '../../release/template.ts'
+
+type Context = KindContext<Clients>
+
+const Props = z.strictObject({ ...BucketProps.shape, stack: z.string(), group: z.string() })
+type Props = z.output<typeof Props>
+
+/** What the deployer writes into the bucket: records, capsules, the lock. */
+const OUR_OBJECTS = /^releases\/(\d{6,12}(\.json|\/[^/]+)|lock\/deploy\.json)$/
+const GROUP_MS = 3_600_000
+
+export const releaseLedgerKind: ResourceKind<Props, BucketAttributes, Clients> = {
+  kind: 'release-ledger',
+  parse: (props) => parseProps('release-ledger', Props, props),
+  identity: ({ projectId, name, stack, group }) => ({ projectId, name, stack, group }),
+  observe: (context, { projectId = '', name = '' }) => bucketKind.observe(context, { projectId, name }),
+  diff: (props, observed) => bucketKind.diff(bucketOf(props), observed),
+  create: (context, props) => bucketKind.create(context, bucketOf(props)),
+  update: (context, props, observed, differences) => bucketKind.update(context, bucketOf(props), observed, differences),
+
+  async remove(context, identity) {
+    await removeSecondGroup(context, part(identity, 'projectId'), `${part(identity, 'group')}-green`)
+    await removeTemplates(context, part(identity, 'projectId'), part(identity, 'stack'))
+    await removeRecords(context, part(identity, 'name'))
+    await bucketKind.remove(context, { projectId: part(identity, 'projectId'), name: part(identity, 'name') })
+  },
+}
+
+function bucketOf({ projectId, name, location, labels }: Props): BucketProps {
+  return { projectId, name, location, labels }
+}
+
+/** In whatever zone it is. The backend service that named it is gone before. */
+async function removeSecondGroup({ clients, signal }: Context, project: string, name: string): Promise<void> {
+  const compute = await clients.compute()
+  let pageToken: string | undefined
+  do {
+    const page = await orNothing(
+      call(compute.instanceGroupManagers.aggregatedList({ project, filter: `name = ${name}`, ...(pageToken === undefined ? {} : { pageToken }) }, { signal })),
+    )
+    for (const manager of Object.values(page?.items ?? {}).flatMap((scope) => scope.instanceGroupManagers ?? [])) {
+      if (manager.name !== name) continue
+      try {
+        const operation = await call(compute.instanceGroupManagers.delete({ project, zone: lastSegment(manager.zone ?? ''), instanceGroupManager: name }, { signal }))
+        await waitForCompute(clients, project, operation, { signal, what: `delete the instance group ${name}`, timeoutMs: GROUP_MS })
+      } catch (error) {
+        if (!isGone(error)) throw error
+      }
+    }
+    pageToken = page?.nextPageToken ?? undefined
+  } while (pageToken !== undefined)
+}
+
+async function removeTemplates({ clients, signal }: Context, projectId: string, stack: string): Promise<void> {
+  const fleet = googleFleet(clients, { projectId, zone: '', signal })
+  const named = new RegExp(`^${templatePrefix(stack)}\\d{6,12}-[0-9a-f]{8}$`)
+  for (const { name } of (await orNothing(fleet.templates(templatePrefix(stack)))) ?? []) if (named.test(name)) await fleet.deleteTemplate(name)
+}
+
+async function removeRecords({ clients, signal }: Context, bucket: string): Promise<void> {
+  const store = bucketObjects(clients, bucket, signal)
+  for (const object of (await orNothing(store.list('releases/', true))) ?? []) if (OUR_OBJECTS.test(object)) await store.remove(object)
+}
+
+async function orNothing<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
+}
