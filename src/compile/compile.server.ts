@@ -3,6 +3,7 @@
  * The engine makes the group empty; size and image are the deployer's from the first release on, so every VM boots once.
  */
 import type { DesiredResource } from '../engine/types.ts'
+import { stackLabel } from '../resources/resource.ts'
 import { resource, serviceAddress } from './compilation.ts'
 import type { Compilation } from './compilation.ts'
 import { plainHostRules, compileHttps } from './compile.https.ts'
@@ -48,8 +49,8 @@ export interface ReleaseProps {
  * @example compileServer({ config, facts, projectId, labels, description })
  */
 export function compileServer(compilation: Compilation): readonly DesiredResource[] {
-  const { config, facts, projectId, labels, description } = compilation
-  const serving = servingOf(config, facts.stack)
+  const { config, projectId, labels, description } = compilation
+  const serving = servingOf(config, labels[stackLabel])
   if (serving === undefined) return []
   const { name, server, image, shape } = serving
   const { path: requestPath, port, timeoutSeconds } = image.health
