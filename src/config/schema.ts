@@ -25,7 +25,6 @@ import {
   ZoneName,
   list,
   mapOf,
-  oneOf,
   section,
   text,
 } from './fields.ts'
