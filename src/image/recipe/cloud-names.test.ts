@@ -29,7 +29,7 @@ beforeEach(async () => {
   const server = createServer((request, response) => {
     asked.push(`${request.headers['metadata-flavor']} ${request.url}`)
     if (refuse) return void request.socket.destroy()
-    const body = values[(request.url ?? '').replace('/computeMetadata/v1/kiln/', '')]
+    const body = values[(request.url ?? '').replace(/^\/computeMetadata\/v1\/(kiln|instance)\//, '')]
     response.writeHead(body === undefined ? 404 : 200, { 'Content-Type': 'application/text', 'Content-Length': Buffer.byteLength(body ?? 'no') })
     response.end(body ?? 'no')
   })
@@ -91,7 +91,21 @@ test('a cloud without own names, as Google, leaves every file as it is', async (
   const before = await files()
   expect(await apply()).toBe(0)
   expect(await files()).toEqual(before)
-  expect(asked).toEqual(['Google /computeMetadata/v1/kiln/trust', 'Google /computeMetadata/v1/kiln/hosts'])
+  expect(asked).toEqual(['trust', 'hosts'].map((name) => `Google /computeMetadata/v1/kiln/${name}`).concat('Google /computeMetadata/v1/instance/hostname'))
+})
+
+test('the machine has its name before any script of its user, unless it was given another', async () => {
+  const file = 'proc/sys/kernel/hostname'
+  await mkdir(join(folder, 'root/proc/sys/kernel'), { recursive: true })
+  values = { hostname: 'web-1.us-central1-c.c.p-one.internal' }
+  await write(file, 'localhost\n')
+  expect(await apply()).toBe(0)
+  expect(await read(file)).toBe('web-1\n')
+  await write(file, 'by-hand\n')
+  expect(await apply()).toBe(0)
+  expect(await read(file)).toBe('by-hand\n')
+  const scripts = baseGuestFiles('bookworm').filter((each) => /google-(startup|shutdown)-scripts.service.d/.test(each.path))
+  expect(scripts.map((each) => each.content.includes('After=systemd-networkd.service kiln-names.service'))).toEqual([true, true])
 })
 
 test('names and trust are applied once, whatever the number of boots, and beside what others wrote', async () => {

@@ -1,5 +1,5 @@
 /**
- * How a machine learns names and trust from a cloud that has its own: two entries of the metadata server that Google does not
+ * How a machine learns its own name from its metadata, and names and trust from a cloud that has its own: two entries of the metadata server that Google does not
  * have (`kiln/hosts`, lines for the hosts file, and `kiln/trust`, authorities in PEM). Where they are absent, nothing is changed, and what an
  * earlier boot on another cloud left is removed. So one image serves both, and Google's libraries run in it as they are.
  */
@@ -45,7 +45,7 @@ WantedBy=multi-user.target
  * under emulation. Arguments, for tests: the root folder of the files, the metadata server's address and port.
  */
 export const cloudNamesScript = `#!/bin/bash
-# Applies kiln/hosts and kiln/trust of the metadata server: /etc/hosts and the system's certificate authorities.
+# Applies what the metadata server says: this machine's name, kiln/hosts to /etc/hosts, kiln/trust to the system's certificate authorities.
 LC_ALL=C
 root=\${1:-} host=\${2:-169.254.169.254} port=\${3:-80}
 begin='# begin: from the metadata server' end='# end: from the metadata server'
@@ -63,12 +63,12 @@ routed() {
   done
 }
 
-# The value at kiln/$1 in $value. 0: there, 1: the server has none, 2: no answer, 3: there is no server.
+# The value at $1 in $value. 0: there, 1: the server has none, 2: no answer, 3: there is no server.
 fetch() {
   local line status length=0
   value=
   { exec 3<>"/dev/tcp/$host/$port"; } 2>/dev/null || return 3
-  printf 'GET /computeMetadata/v1/kiln/%s HTTP/1.0\\r\\nHost: metadata.google.internal\\r\\nMetadata-Flavor: Google\\r\\n\\r\\n' "$1" >&3
+  printf 'GET /computeMetadata/v1/%s HTTP/1.0\\r\\nHost: metadata.google.internal\\r\\nMetadata-Flavor: Google\\r\\n\\r\\n' "$1" >&3
   read -r -t 10 status <&3 || return 2
   [[ $status == *' 404 '* ]] && { exec 3>&-; return 1; }
   [[ $status == *' 200 '* ]] || return 2
@@ -87,6 +87,13 @@ block() { block=\${1:+$begin$'\\n'$1$'\\n'$end}; }
 replace() {
   { sed -e "/^$begin$/,/^$end$/d" -e '$a\\' "$1"; [ -z "$2" ] || printf '%s\\n' "$2"; } >"$1.new"
   chmod 644 "$1.new" && mv -f "$1.new" "$1"
+}
+
+# Another name than the image's was given by its user.
+set_name() {
+  local file=$root/proc/sys/kernel/hostname now=
+  [ -e "$file" ] && IFS= read -r now <"$file"
+  [ "$now" = localhost ] && [ -n "$value" ] && printf '%s\\n' "\${value%%.*}" >"$file"
 }
 
 set_hosts() {
@@ -128,13 +135,14 @@ if [ $# = 0 ]; then
     sleep 0.2
   done
 fi
-fetch trust; found=$?
+fetch kiln/trust; found=$?
 # As in a boot test: the cards have their routes, and nobody is there.
 [ $found = 3 ] && { echo 'no metadata server'; exit 0; }
 trust=$value
-[ $found -le 1 ] && { fetch hosts; found=$?; }
+[ $found -le 1 ] && { fetch kiln/hosts; found=$?; }
 [ $found -le 1 ] || { echo 'the metadata server did not answer'; exit 1; }
 hosts=$value
+fetch instance/hostname && set_name
 # Trust first: a name that resolves leads to a host that can be trusted.
 set_trust
 set_hosts

@@ -215,28 +215,12 @@ LABEL="kiln_end"
 }
 
 const lateScript = `#!/bin/bash
-# Drivers for the remaining devices, room on a larger disk, the clock, the name that the cloud gave this machine.
+# Drivers for the remaining devices, room on a larger disk, the clock.
 udevadm trigger --type=subsystems --action=add
 udevadm trigger --type=devices --action=add
 /usr/lib/kiln/grow-root || echo "the root file system could not be grown"
 systemctl start --no-block systemd-timesyncd.service
 /usr/lib/kiln/trust-links || echo "no link to the cloud's own authority"
-# No program of the image speaks HTTP for certain; the shell does.
-machine_name() {
-  local line name
-  exec 3<>/dev/tcp/169.254.169.254/80 || return 1
-  printf 'GET /computeMetadata/v1/instance/hostname HTTP/1.0\\r\\nHost: metadata.google.internal\\r\\nMetadata-Flavor: Google\\r\\n\\r\\n' >&3
-  read -r -t 5 line <&3
-  [[ $line == *" 200 "* ]] || return 1
-  while read -r -t 5 line <&3 && [ "$line" != $'\\r' ]; do :; done
-  read -r -t 5 name <&3
-  exec 3>&-
-  [ -n "$name" ] && busybox hostname "\${name%%.*}"
-}
-for try in 1 2 3 4 5; do
-  machine_name 2>/dev/null && break
-  sleep 3
-done
 exit 0
 `
 
