@@ -117,7 +117,7 @@ export async function status(options: VerbOptions): Promise<StatusResult> {
 }
 
 /**
- * Removes what was made for the stack: Terraform's part, then images and wheels, then the state's bucket. The project stays.
+ * Removes what was made for the stack: Terraform's part, its state's bucket, then images and wheels, and the project if Kiln made it.
  * @throws KilnError E_APPLY with what could not be removed; run again to go on
  */
 export async function destroy(options: VerbOptions): Promise<{ readonly removed: number; readonly plan: Plan }> {
@@ -136,8 +136,9 @@ export async function destroy(options: VerbOptions): Promise<{ readonly removed:
       const whole = { stack: base.name, nodes: [...(infrastructure?.nodes ?? []), ...ours] }
       await options.onPlan?.(whole)
       const removed = infrastructure === undefined ? 0 : (await terraform.apply(infrastructure)).changes
-      const result = await applyPlan(base.engine, direct)
+      // before the project, which takes the bucket with it; nothing is left that its state could tell of
       if (await removeStateBucket(session.clients, session.bucket, options.signal)) options.note(`removed the bucket of Terraform's state, gs://${session.bucket.name}`)
+      const result = await applyPlan(base.engine, direct)
       return { removed: removed + result.changes, plan: whole }
     } finally {
       session.close()
