@@ -5,6 +5,7 @@ import { addCloudCommands } from './commands/cloud.ts'
 import { addDeliveryCommands } from './commands/delivery.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addStackCommands } from './commands/stack.ts'
+import { addImportCommand } from './commands/import.ts'
 import { addImageCommands } from './commands/image.ts'
 import { addSynthCommand } from './commands/synth.ts'
 import { addReleaseCommands } from './commands/releases.ts'
@@ -26,6 +27,7 @@ addCloudCommands(program)
 addSynthCommand(program)
 addDeliveryCommands(program)
 addDoctorCommand(program)
+addImportCommand(program)
 
 try {
   await program.parseAsync([...splitAtDashes(process.argv).before])

@@ -45,7 +45,8 @@ export function compileGithub(compilation: Compilation): readonly DesiredResourc
       poolId: githubPool,
       providerId: githubProvider,
       displayName: 'GitHub Actions',
-      description,
+      // with an id the condition has no name in it
+      description: `${description} for ${github.repository}`,
       issuerUri,
       attributeMapping: attributeMapping(github),
       attributeCondition: attributeCondition(github),

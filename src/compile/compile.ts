@@ -30,9 +30,9 @@ export const neededApis: readonly string[] = [
   'compute.googleapis.com',
 ]
 
-/** APIs of sections: enabled when the config has the section. */
-function sectionApis(config: StackConfig): readonly string[] {
-  return [...firestoreApis(config), ...authApis(config), ...githubApis(config), ...secretApis(config), ...(config.dns === undefined ? [] : [dnsApi])]
+/** What is enabled without being named: what every stack needs, and the APIs of the sections that the config has. */
+export function apisOf(config: StackConfig): readonly string[] {
+  return [...neededApis, ...firestoreApis(config), ...authApis(config), ...githubApis(config), ...secretApis(config), ...(config.dns === undefined ? [] : [dnsApi])]
 }
 
 /**
@@ -68,7 +68,7 @@ function compileProject({ config, projectId, labels }: Compilation): readonly De
 function compileServices({ config, projectId }: Compilation): readonly DesiredResource[] {
   const after: Address[] = [`project/${projectId}`]
   if (config.project.billingAccount !== undefined) after.push(`billing/${projectId}`)
-  const apis = [...neededApis, ...sectionApis(config), ...config.apis.toSorted()]
+  const apis = [...apisOf(config), ...config.apis.toSorted()]
   return [...new Set(apis)].map((service) => resource('service', service, { projectId, service }, after))
 }
 
