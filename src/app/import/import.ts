@@ -89,13 +89,37 @@ export async function importProject(options: ImportOptions): Promise<ImportResul
   return { project: projectId, config: draftText(stack, heading, comments), stack, files, foreign }
 }
 
-/** APIs that are on, beside those that the sections turn on anyway. */
+/** What Google turns on in every new project. https://cloud.google.com/service-usage/docs/enabled-service#default */
+const onByDefault: readonly string[] = [
+  'analyticshub',
+  'bigquery',
+  'bigqueryconnection',
+  'bigquerydatapolicy',
+  'bigquerydatatransfer',
+  'bigquerymigration',
+  'bigqueryreservation',
+  'bigquerystorage',
+  'cloudapis',
+  'cloudtrace',
+  'dataform',
+  'dataplex',
+  'datastore',
+  'logging',
+  'monitoring',
+  'oslogin',
+  'servicemanagement',
+  'sql-component',
+  'storage-api',
+  'storage-component',
+].map((name) => `${name}.googleapis.com`)
+
+/** APIs that are on, beside those that are on without being asked for and those that the sections turn on. */
 async function extraApis(reading: Reading, found: Partial<StackInput>): Promise<readonly string[]> {
   const url = `https://serviceusage.googleapis.com/v1/projects/${reading.projectId}/services?filter=state:ENABLED&pageSize=200`
   const enabled = (await all<{ readonly name?: string }>(reading, url, 'services')).map((service) => lastPart(service.name))
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only whether a section is there counts
   const known = apisOf({ secrets: {}, ...found } as unknown as Parameters<typeof apisOf>[0])
-  return enabled.filter((api) => !known.includes(api)).toSorted()
+  return enabled.filter((api) => !known.includes(api) && !onByDefault.includes(api)).toSorted()
 }
 
 /**

@@ -1,16 +1,11 @@
 /** The Python repository, the service accounts, and what they may do. */
 import { githubAccount } from '../../config/checks.sections.ts'
 import type { StackInput } from '../../config/schema.ts'
-import { accountOfMember, all, isGooglesOwn, lastPart, one } from './reading.ts'
+import { accountOfMember, all, allRepositories, isGooglesOwn, lastPart, one } from './reading.ts'
 import type { Binding, Foreign, Part, Reader, Reading } from './reading.ts'
 
-interface Repository {
-  readonly name?: string
-  readonly format?: string
-}
-
 export const readPackage: Reader = async (reading, { location }): Promise<Part> => {
-  const found = await all<Repository>(reading, `https://artifactregistry.googleapis.com/v1/projects/${reading.projectId}/locations/-/repositories`, 'repositories')
+  const found = await allRepositories(reading)
   const own = found.find((repository) => repository.format === 'PYTHON' && repository.name?.split('/')[3] === location?.region)
   const foreign = found
     .filter((repository) => repository !== own)

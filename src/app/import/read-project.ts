@@ -1,7 +1,7 @@
 /** The project itself, its billing account, and where its things are. */
 import { zoneNames, isRegion, isZone } from '../../config/data/locations.ts'
 import { KilnError } from '../../base/errors.ts'
-import { all, lastPart, one } from './reading.ts'
+import { all, allRepositories, lastPart, one } from './reading.ts'
 import type { Part, Reader, Reading } from './reading.ts'
 
 interface Project {
@@ -46,11 +46,7 @@ export const readLocation: Reader = async (reading): Promise<Part> => {
     ),
   ]
   const zone = scopes.map((scope) => lastPart(scope.zone)).find((name) => isZone(name))
-  const repositories = await all<{ readonly name?: string; readonly format?: string }>(
-    reading,
-    `https://artifactregistry.googleapis.com/v1/projects/${projectId}/locations/-/repositories`,
-    'repositories',
-  )
+  const repositories = await allRepositories(reading)
   const buckets = await all<{ readonly location?: string }>(reading, `https://storage.googleapis.com/storage/v1/b?project=${projectId}`, 'items')
   const candidates = [
     ...repositories.filter((repository) => repository.format === 'PYTHON').map((repository) => repository.name?.split('/')[3] ?? ''),

@@ -81,3 +81,25 @@ export function isGooglesOwn(member: string): boolean {
 export function isMadeByKiln(thing: { readonly labels?: Readonly<Record<string, string>>; readonly description?: string }): boolean {
   return thing.labels?.['managed-by'] === 'kiln' || (thing.description ?? '').startsWith('Managed by Kiln')
 }
+
+export interface Repository {
+  /** `projects/P/locations/L/repositories/R` */
+  readonly name?: string
+  readonly format?: string
+}
+
+const repositories = new WeakMap<Reading, Promise<readonly Repository[]>>()
+
+/** Artifact Registry's repositories of all places; the API lists one place at a time. */
+export function allRepositories(reading: Reading): Promise<readonly Repository[]> {
+  const known = repositories.get(reading) ?? readRepositories(reading)
+  repositories.set(reading, known)
+  return known
+}
+
+async function readRepositories(reading: Reading): Promise<readonly Repository[]> {
+  const base = `https://artifactregistry.googleapis.com/v1/projects/${reading.projectId}/locations`
+  const locations = await all<{ readonly locationId?: string }>(reading, base, 'locations')
+  const found = await Promise.all(locations.map(({ locationId = '' }) => all<Repository>(reading, `${base}/${locationId}/repositories`, 'repositories')))
+  return found.flat()
+}
