@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Address, DesiredResource } from '../engine/types.ts'
-import { closureOf } from './parts.ts'
+import { bootsCold, closureOf } from './parts.ts'
 
 function resource(address: Address, dependsOn: readonly Address[] = [], props: Readonly<Record<string, unknown>> = {}): DesiredResource {
   return { address, kind: address.split('/')[0] ?? '', props, dependsOn }
@@ -37,4 +37,9 @@ test('several parts share what they stand on, and an unknown address adds nothin
 test('a circle ends', () => {
   const circle = [resource('a/1', ['a/2']), resource('a/2', ['a/1'])]
   expect(closureOf(circle, ['a/1'])).toEqual(circle)
+})
+
+test('a VM that is to boot says so in its metadata, beside what the config gives it', () => {
+  expect(bootsCold(resource('instance/dev', [], { name: 'dev', metadata: { mode: 'dev' } })).props).toEqual({ name: 'dev', metadata: { mode: 'dev', 'kiln-warm-start': 'never' } })
+  expect(bootsCold(resource('instance/dev')).props).toEqual({ metadata: { 'kiln-warm-start': 'never' } })
 })

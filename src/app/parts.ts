@@ -45,7 +45,8 @@ async function withPart<T>(options: VerbOptions, verb: string, addressOf: (sessi
     const session = await openSession(options)
     try {
       const address = addressOf(session)
-      const planned = await planStack(session.engine, closureOf(session.desired, [address]))
+      const desired = options.cold === true ? session.desired.map((each) => (each.address === address ? bootsCold(each) : each)) : session.desired
+      const planned = await planStack(session.engine, closureOf(desired, [address]))
       // What this part does not need is not this verb's to remove.
       const nodes = planned.plan.nodes.filter((node) => node.action !== 'delete' && node.action !== 'forget')
       const limited = { ...planned, plan: { ...planned.plan, nodes } }
@@ -130,6 +131,12 @@ async function bakeAgain(options: VerbOptions, session: StackSession, family: st
     })
   }
   return { reproduced: true, durations: again.durations }
+}
+
+/** The pocket cloud reads this when it makes the VM; Google does not know it. */
+export function bootsCold(instance: DesiredResource): DesiredResource {
+  const metadata = instance.props['metadata'] as Readonly<Record<string, unknown>> | undefined
+  return { ...instance, props: { ...instance.props, metadata: { ...metadata, 'kiln-warm-start': 'never' } } }
 }
 
 /** The dev VM from the newest image of its family, running and healthy. */

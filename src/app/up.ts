@@ -38,6 +38,8 @@ export interface VerbOptions {
   readonly noCache?: boolean
   /** Resolve all Debian packages again instead of taking those of kiln.lock. */
   readonly updateLock?: boolean
+  /** `kiln dev`: a VM that has to be made boots instead of going on from a memory snapshot. */
+  readonly cold?: boolean
 }
 
 export interface UpResult extends Record<string, unknown> {

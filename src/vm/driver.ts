@@ -78,14 +78,49 @@ export interface SerialChunk {
   readonly nextOffset: number
 }
 
+/** The files of a memory snapshot. They belong together with the disk as it was at that moment, which its owner keeps. */
+export interface SnapshotFiles {
+  /** The guest's memory. Machines that begin with it share its pages until they write: it may be removed while they run, never changed. */
+  readonly memory: string
+  /** All else: devices and processors. */
+  readonly state: string
+}
+
+export interface StartOptions {
+  /**
+   * Goes on from this snapshot instead of booting. Processors, memory, disks and whether there is a metadata server are those of the snapshot's machine, and the disks
+   * copies of what it left. The guest takes the name, addresses, clock and random
+   * numbers of this machine before its network comes up; `start` returns then. The machine of the folder must have no past.
+   */
+  readonly snapshot?: SnapshotFiles
+  /** A line for the serial log, before what the machine says. */
+  readonly note?: string
+}
+
+/** The ability to begin machines from memory. A driver that has it makes snapshots that only itself, of the same `fingerprint`, understands. */
+export interface Snapshots {
+  /** Hash of all that a snapshot depends on besides disk, processors and memory: versions, accelerator, how machines are put together. */
+  fingerprint(): Promise<string>
+  /**
+   * Boots a machine with the disks, processors and memory of `spec` in `folder`, on networks that lead nowhere, until its guest waits to be told who it is; then saves its memory and ends it.
+   * The machine ends with this process, in whatever way that ends. Guests that know nothing of snapshots never get there.
+   * @throws KilnError E_VM when the guest does not get there within `timeoutMs`; the abort reason. `files` are then gone.
+   */
+  make(folder: string, spec: VmSpec, files: SnapshotFiles, options: { readonly timeoutMs: number; readonly signal?: AbortSignal }): Promise<void>
+}
+
 export interface VmDriver {
   readonly id: string
   /**
-   * Starts a machine in `folder` (made if needed). Repeatable: if that folder's machine already runs with the same spec, it is returned.
+   * Starts a machine in `folder` (made if needed). Repeatable: if that folder's machine already runs with the same spec, it is returned; one that was cut off while it began
+   * from a snapshot is brought to its end.
    * The machine outlives this process.
-   * @throws KilnError E_TOOL_MISSING, E_ACCELERATOR, E_PORT_TAKEN, E_VM (with the last serial lines and QEMU's own words).
+   * @throws KilnError E_TOOL_MISSING, E_ACCELERATOR, E_PORT_TAKEN, E_VM (with the last serial lines and QEMU's own words). No machine runs then, also when it could not
+   *   go on from a snapshot; its disk may have been written to.
    */
-  start(folder: string, spec: VmSpec, signal?: AbortSignal): Promise<Vm>
+  start(folder: string, spec: VmSpec, signal?: AbortSignal, options?: StartOptions): Promise<Vm>
   /** The machine of a folder: running or stopped; undefined if none was ever started there. */
   open(folder: string): Promise<Vm | undefined>
+  /** Absent: every machine boots. */
+  readonly snapshots?: Snapshots
 }

@@ -1,8 +1,10 @@
 /** The life of a machine, as every driver must play it. Runs over `fake` in the unit tests and over `qemu` in the VM tests. */
 import { connect, createServer } from 'node:net'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { waitFor } from '../base/wait.ts'
+import { exists } from '../host/files.ts'
 import { freePort } from '../host/ports.ts'
 import type { PortForward, Vm, VmDriver, VmSpec } from './driver.ts'
 
@@ -139,6 +141,61 @@ export function lifecycleSuite(name: string, prepare: () => Promise<LifecycleSub
       } finally {
         await new Promise((resolve) => blocker.close(resolve))
       }
+    })
+
+    test('machines go on from one snapshot, each as itself; one that cannot leaves nothing that runs', async () => {
+      const it = await subject()
+      const { snapshots } = it.driver()
+      if (snapshots === undefined) throw new Error('this driver makes no snapshots')
+      const files = { memory: join(it.root, 'snapshot.memory'), state: join(it.root, 'snapshot.state') }
+      const named = (name: string, number: number): VmSpec => ({
+        ...it.spec(name),
+        hostname: name,
+        internalAddress: `10.128.0.${number}`,
+        macAddress: `42:01:0a:80:00:${number.toString(16)}`,
+        metadataSocket: '/nonexistent/metadata',
+      })
+      await snapshots.make(join(it.root, 'seed'), named('life-seed', 20), files, { timeoutMs: 240_000 })
+      expect(await snapshots.fingerprint()).toBe(await snapshots.fingerprint())
+      expect((await (await it.driver().open(join(it.root, 'seed')))?.state())?.status).not.toBe('running')
+
+      for (const [number, name] of [
+        [21, 'life-first'],
+        [22, 'life-second'],
+      ] as const) {
+        const spec = { ...named(name, number), forwards: [await forward(8080)] }
+        const vm = await it.driver().start(join(it.root, name), spec, undefined, { snapshot: files, note: `kiln: a note for ${name}` })
+        started.push(vm)
+        expect(await vm.state()).toEqual({ status: 'running' })
+        const { text } = await vm.readSerial(0)
+        expect(text).toContain(`kiln: a note for ${name}`)
+        expect(text).toContain(`goes on from a snapshot as ${name}`)
+        expect((await it.driver().start(join(it.root, name), spec)).pid).toBe(vm.pid)
+        await vm.setForwards([])
+      }
+
+      await writeFile(files.state, 'not the state of any machine')
+      const third = named('life-third', 23)
+      await expect(it.driver().start(join(it.root, 'third'), third, undefined, { snapshot: files })).rejects.toMatchObject({ code: 'E_VM' })
+      expect((await (await it.driver().open(join(it.root, 'third')))?.state())?.status).not.toBe('running')
+      const booted = await startVm(it, 'third', third)
+      await untilSerial(booted, it.readyText)
+      for (const vm of started) await vm.kill()
+    })
+
+    test('a snapshot that is given up leaves neither files nor a machine', async () => {
+      const it = await subject()
+      const files = { memory: join(it.root, 'given-up.memory'), state: join(it.root, 'given-up.state') }
+      const abort = new AbortController()
+      const making = it.driver().snapshots?.make(join(it.root, 'given-up'), it.spec('life-given-up'), files, { timeoutMs: 240_000, signal: abort.signal })
+      await waitFor({ what: 'the begin of the snapshot', timeoutMs: 60_000, intervalMs: 20 }, async () =>
+        (await exists(files.memory)) ? { done: true, value: undefined } : { done: false, status: 'no file' },
+      )
+      abort.abort(new Error('enough'))
+      // The fake's is already whole by then.
+      await making?.catch((error: unknown) => expect(String(error)).toContain('enough'))
+      if (it.listens) expect([await exists(files.memory), await exists(files.state)]).toEqual([false, false])
+      expect((await (await it.driver().open(join(it.root, 'given-up')))?.state())?.status).not.toBe('running')
     })
 
     test('refuses a forward from an address that other machines reach', async () => {

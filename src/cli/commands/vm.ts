@@ -13,12 +13,15 @@ export function addVmCommands(program: Command): void {
   defineCommand(program, {
     name: 'dev',
     summary: 'the dev VM from the newest image of its family, healthy, with its logs',
-    options: [{ flags: '--no-follow', help: 'do not show the logs' }],
+    options: [
+      { flags: '--no-follow', help: 'do not show the logs' },
+      { flags: '--cold', help: 'a VM that has to be made boots, also where a memory snapshot of its image would be quicker' },
+    ],
     stack: true,
     asks: true,
     async action(invocation) {
       const { dev } = await import('../../app/parts.ts')
-      const result = await withProgress(invocation, invocation.stackDir(), 'Make these changes?', dev)
+      const result = await withProgress(invocation, invocation.stackDir(), 'Make these changes?', (options) => dev({ ...options, cold: invocation.options['cold'] === true }))
       if (invocation.json || invocation.options['follow'] === false) return { ...result }
       invocation.note(`${result.vm} answers at ${result.url ?? '(no health path)'}; logs follow, Ctrl-C ends them (the VM goes on). Another terminal: kiln ssh ${result.vm}`)
       await show(invocation, result.vm, true, 'logs')

@@ -1,5 +1,6 @@
 /** The one disk layout of all images. Every id is fixed, so that the same content gives the same bytes. */
 import { MIB } from '../../base/units.ts'
+import { warmPartition } from '../../vm/warm-protocol.ts'
 
 export const SECTOR_BYTES = 512
 
@@ -8,7 +9,8 @@ export const diskLayout = {
   esp: {
     partitionGuid: '6B696C6E-0000-4000-8000-000000000002',
     type: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B',
-    name: 'kiln-esp',
+    /** Says that the guest knows how to go on from a snapshot. */
+    name: warmPartition,
     /** FAT serial number. */
     serial: '4b494c4e',
     startBytes: MIB,

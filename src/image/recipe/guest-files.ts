@@ -4,6 +4,7 @@
  */
 
 import { cloudNamesScript, cloudNamesUnit, trustEnvironment, trustLinksScript } from './cloud-names.ts'
+import { warmStartFiles, warmStartUnits } from './warm-start.ts'
 
 export interface GuestFile {
   /** Absolute path in the image. */
@@ -96,6 +97,7 @@ export const enabledUnits: readonly { readonly unit: string; readonly target: st
   { unit: 'systemd-networkd.service', target: 'multi-user.target', path: '/lib/systemd/system/systemd-networkd.service' },
   { unit: 'kiln-ssh-key.service', target: 'multi-user.target', path: '/etc/systemd/system/kiln-ssh-key.service' },
   { unit: 'kiln-names.service', target: 'multi-user.target', path: '/etc/systemd/system/kiln-names.service' },
+  ...warmStartUnits.map((unit) => ({ unit, target: 'multi-user.target', path: `/etc/systemd/system/${unit}` })),
   { unit: 'kiln-late.service', target: 'multi-user.target', path: '/etc/systemd/system/kiln-late.service' },
 ]
 
@@ -129,6 +131,7 @@ export function baseGuestFiles(suite: string): GuestFile[] {
     { path: '/etc/environment', content: `${trustVariables.join('\n')}\n` },
     { path: '/etc/systemd/system/kiln-names.service', content: cloudNamesUnit },
     { path: '/usr/lib/kiln/names', mode: 0o755, content: cloudNamesScript },
+    ...warmStartFiles,
     { path: '/usr/lib/kiln/trust-links', mode: 0o755, content: trustLinksScript },
     // One key type: the RSA key that stock images make costs seconds at first boot.
     {
@@ -216,9 +219,12 @@ LABEL="kiln_end"
 
 const lateScript = `#!/bin/bash
 # Drivers for the remaining devices, room on a larger disk, the clock.
-udevadm trigger --type=subsystems --action=add
-udevadm trigger --type=devices --action=add
-/usr/lib/kiln/grow-root || echo "the root file system could not be grown"
+# Where the machine went on from a snapshot, the first two were done before that.
+if [ ! -e /run/kiln/warm ]; then
+  udevadm trigger --type=subsystems --action=add
+  udevadm trigger --type=devices --action=add
+  /usr/lib/kiln/grow-root || echo "the root file system could not be grown"
+fi
 systemctl start --no-block systemd-timesyncd.service
 /usr/lib/kiln/trust-links || echo "no link to the cloud's own authority"
 exit 0

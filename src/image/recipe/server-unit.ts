@@ -1,5 +1,6 @@
 /** The systemd unit of a server image, and where its parts lie in the image. */
 import type { ServerImageSpec } from '../types.ts'
+import { warmStartUnit } from './warm-start.ts'
 
 /** Fixed, so that files of the server have the same owner in every image. Below Debian's dynamic system ids. */
 export const SERVER_UID = 880
@@ -14,7 +15,8 @@ export function unitName(imageName: string): string {
 }
 
 /**
- * Starts as soon as files can be read: it needs no network to listen, so that it is ready when the first packet arrives.
+ * Starts as soon as files can be read: it needs no network to listen, so that it is ready when the first packet arrives. On a machine that goes on from a
+ * snapshot it starts there, with that machine's identity; it never ran before.
  * stdout and stderr go to the journal and to the serial port, which is the log channel that every cloud shows.
  */
 export function serverUnit(spec: Pick<ServerImageSpec, 'name' | 'user' | 'entrypoint' | 'port' | 'environment'>): string {
@@ -29,7 +31,7 @@ export function serverUnit(spec: Pick<ServerImageSpec, 'name' | 'user' | 'entryp
   return `[Unit]
 Description=Server ${spec.name}
 DefaultDependencies=no
-After=local-fs.target systemd-journald.socket
+After=local-fs.target systemd-journald.socket ${warmStartUnit}
 Conflicts=shutdown.target
 Before=shutdown.target
 StartLimitIntervalSec=0

@@ -176,7 +176,7 @@ test('disk: partition table, EFI partition, root file system, times', () => {
   const plan = disk.plan({ root, esp: '/cache/layers/a/esp.img', path: '/cache/tmp/1/disk.raw', sizeBytes: GIB })
   expect(plan[0]?.input).toBe(`label: gpt
 label-id: 6B696C6E-0000-4000-8000-000000000001
-start=2048, size=98304, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, uuid=6B696C6E-0000-4000-8000-000000000002, name=kiln-esp
+start=2048, size=98304, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, uuid=6B696C6E-0000-4000-8000-000000000002, name=kiln-esp-warm1
 start=100352, size=1994752, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709, uuid=6B696C6E-0000-4000-8000-000000000003, name=kiln-root
 `)
   expect(plan.map((command) => plainCommand(command).argv)).toEqual([

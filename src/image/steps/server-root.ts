@@ -10,6 +10,7 @@ import { run } from '../../host/exec.ts'
 import type { Command } from '../../host/exec.ts'
 import { SOURCE_DATE_EPOCH, asRoot, insideRoot } from '../namespace.ts'
 import type { RootStack } from '../namespace.ts'
+import { serversFolder } from '../recipe/warm-start.ts'
 import { SERVER_UID, serverFolder, serverUnit, unitName } from '../recipe/server-unit.ts'
 import type { ImageSpec, PrivateIndex, ServerImageSpec } from '../types.ts'
 import { indexEnvironment, writeTrust } from './index-access.ts'
@@ -201,6 +202,8 @@ async function placeFiles({ spec, root }: ServerRootContext): Promise<void> {
   const units = join(upper, 'etc/systemd/system')
   await mkdir(join(units, 'multi-user.target.wants'), { recursive: true, mode: 0o755 })
   await writeFile(join(units, unitName(spec.name)), serverUnit(spec), { mode: 0o644 })
+  await mkdir(join(upper, serversFolder), { recursive: true, mode: 0o755 })
+  await writeFile(join(upper, serversFolder, spec.name), `${spec.port}\n`, { mode: 0o644 })
   await symlink(`/etc/systemd/system/${unitName(spec.name)}`, join(units, 'multi-user.target.wants', unitName(spec.name)))
 }
 

@@ -8,9 +8,9 @@ export const instanceResource: Resource<InstanceProps> = {
   replacing: ['image', 'diskSizeGb', 'network'],
 }
 
-/** Metadata that Google's tools write beside ours: keys of `gcloud compute ssh`, and what guests report. */
+/** Metadata that Google's tools write beside ours: keys of `gcloud compute ssh`, and what guests report. `kiln-warm-start` matters only while a VM is made. */
 export function isForeignMetadata(key: string): boolean {
-  return ['ssh-keys', 'sshKeys', 'startup-script-status', 'windows-keys'].includes(key) || key.startsWith('google-') || key.startsWith('gce-')
+  return ['ssh-keys', 'sshKeys', 'startup-script-status', 'windows-keys', 'kiln-warm-start'].includes(key) || key.startsWith('google-') || key.startsWith('gce-')
 }
 
 /** States on the way to running, or there. */

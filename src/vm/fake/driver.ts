@@ -3,14 +3,14 @@
  * adoption by a new driver instance can be tested. Two drivers see the same machine; nothing runs.
  */
 import { randomInt } from 'node:crypto'
-import { appendFile, mkdir } from 'node:fs/promises'
+import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { KilnError } from '../../base/errors.ts'
 import { sameJson } from '../../base/json.ts'
 import { sleep } from '../../base/wait.ts'
 import { readTextIfExists, writeFileDurable } from '../../host/files.ts'
-import type { PortForward, SerialChunk, Vm, VmDriver, VmSpec, VmState } from '../driver.ts'
+import type { PortForward, SerialChunk, SnapshotFiles, StartOptions, Vm, VmDriver, VmSpec, VmState } from '../driver.ts'
 import { readSerialFile } from '../serial.ts'
 
 /** What the "guest" does. The test decides. */
@@ -23,7 +23,15 @@ export interface FakeDriver extends VmDriver {
   ignorePowerButton(ignore: boolean): void
   /** The next `start` fails with this error, once. */
   failNextStart(error: Error): void
-  /** What was asked of the driver so far, oldest first: "start dev", "reset dev", "kill dev". */
+  /** The next machine that goes on from a snapshot does not get its identity, once. */
+  failNextResume(error: Error): void
+  /** The guest of a snapshot's machine does not get ready, from now on, until called without an error. */
+  failSnapshots(error: Error | undefined): void
+  /** Snapshots wait for this before they are whole. */
+  holdSnapshots(until: Promise<unknown>): void
+  /** As after an update of what machines are made with. */
+  setFingerprint(fingerprint: string): void
+  /** What was asked of the driver so far, oldest first: "start dev", "reset dev", "kill dev", "snapshot seed", "resume dev". */
   readonly calls: readonly string[]
 }
 
@@ -44,14 +52,36 @@ const firstPid = 2 ** 22 + 1
  */
 export function createFakeDriver(): FakeDriver {
   const calls: string[] = []
-  const controls = { ignorePowerButton: false, startError: undefined as Error | undefined }
+  const controls = {
+    ignorePowerButton: false,
+    startError: undefined as Error | undefined,
+    resumeError: undefined as Error | undefined,
+    snapshotError: undefined as Error | undefined,
+    snapshotHold: undefined as Promise<unknown> | undefined,
+    fingerprint: 'fake 1',
+  }
 
   async function openVm(folder: string): Promise<Vm | undefined> {
     const record = await readRecord(folder)
     return record === undefined ? undefined : fakeVm(resolve(folder), record, calls, controls)
   }
 
-  async function start(folder: string, spec: VmSpec, signal?: AbortSignal): Promise<Vm> {
+  async function makeSnapshot(folder: string, spec: VmSpec, files: SnapshotFiles, options: { readonly signal?: AbortSignal }): Promise<void> {
+    calls.push(`snapshot ${spec.name}`)
+    try {
+      await mkdir(folder, { recursive: true })
+      await writeFile(files.memory, `memory of ${spec.name}`)
+      const held = controls.snapshotHold ?? Promise.resolve()
+      await (options.signal === undefined ? held : Promise.race([held, aborted(options.signal)]))
+      if (controls.snapshotError !== undefined) throw controls.snapshotError
+      await writeFile(files.state, `state of ${spec.name} with ${spec.cpus} processors and ${spec.memoryMib} MiB`)
+    } catch (error) {
+      for (const path of [files.memory, files.state]) await rm(path, { force: true })
+      throw error
+    }
+  }
+
+  async function start(folder: string, spec: VmSpec, signal?: AbortSignal, how: StartOptions = {}): Promise<Vm> {
     signal?.throwIfAborted()
     calls.push(`start ${spec.name}`)
     const failure = controls.startError
@@ -67,16 +97,35 @@ export function createFakeDriver(): FakeDriver {
     }
     for (const forward of spec.forwards) await requireFree(forward)
     await mkdir(folder, { recursive: true })
+    if (how.note !== undefined) await appendFile(serialPath(folder), `${how.note}\n`)
+    if (how.snapshot !== undefined) await resume(how.snapshot, spec)
     const fresh: FakeRecord = { spec, pid: record === undefined ? firstPid + randomInt(2 ** 30) : record.pid + 1, state: { status: 'running' } }
     await writeRecord(folder, fresh)
-    await appendFile(serialPath(folder), `fake machine ${spec.name} started\n`)
+    await appendFile(
+      serialPath(folder),
+      how.snapshot === undefined ? `fake machine ${spec.name} started\n` : `fake machine ${spec.name} goes on from a snapshot as ${spec.hostname}\n`,
+    )
     return fakeVm(resolve(folder), fresh, calls, controls)
+  }
+
+  async function resume(snapshot: SnapshotFiles, spec: VmSpec): Promise<void> {
+    calls.push(`resume ${spec.name}`)
+    const failure = controls.resumeError
+    controls.resumeError = undefined
+    if (failure !== undefined) throw failure
+    const state = (await readTextIfExists(snapshot.state)) ?? ''
+    if (!state.endsWith(`with ${spec.cpus} processors and ${spec.memoryMib} MiB`)) throw new KilnError('E_VM', `the machine ${spec.name} could not go on from a snapshot`)
   }
 
   return {
     id: 'fake',
     start,
     open: openVm,
+    snapshots: { fingerprint: async () => controls.fingerprint, make: makeSnapshot },
+    failNextResume: (error) => (controls.resumeError = error),
+    failSnapshots: (error) => (controls.snapshotError = error),
+    holdSnapshots: (until) => (controls.snapshotHold = until),
+    setFingerprint: (fingerprint) => (controls.fingerprint = fingerprint),
     end: async (folder, reason = 'guest power-off', clean = reason === 'guest power-off') => {
       const record = await readRecord(folder)
       if (record?.state.status !== 'running') throw new KilnError('E_VM', `no machine runs in ${folder}`)
@@ -148,6 +197,14 @@ function fakeVm(folder: string, first: FakeRecord, calls: string[], controls: { 
     },
     readSerial: async (startOffset, maxBytes): Promise<SerialChunk> => readSerialFile(serialPath(folder), startOffset, maxBytes),
   }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = (): void => reject(signal.reason as Error)
+    if (signal.aborted) end()
+    else signal.addEventListener('abort', end, { once: true })
+  })
 }
 
 /** Refuses what the real driver refuses: an address that others reach, and a TCP port that is in use. */

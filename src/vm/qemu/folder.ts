@@ -12,7 +12,7 @@ import type { KilnHome } from '../../host/home.ts'
 import { identifyProcess, isRunning } from '../../host/process.ts'
 import type { ProcessIdentity } from '../../host/process.ts'
 import type { Accelerator } from '../accelerator.ts'
-import type { VmSpec } from '../driver.ts'
+import type { SnapshotFiles, VmSpec } from '../driver.ts'
 import { parseEvent } from './qmp.ts'
 import type { QmpEvent } from './qmp.ts'
 
@@ -22,6 +22,18 @@ export interface MachineRecord {
   /** Kept here since the folder for sockets depends on the environment of whoever starts the machine. */
   readonly qmpSocket: string
   readonly accelerator: Accelerator
+  /** For a machine that goes on from a snapshot. */
+  readonly resume?: ResumeRecord
+}
+
+export interface ResumeRecord {
+  readonly snapshot: SnapshotFiles
+  /** Unix socket on which its guest is told who it is. */
+  readonly port: string
+  /** Where in the serial log to look for the guest's word. */
+  readonly serialOffset: number
+  /** The guest has its identity. Before, the machine is nobody's. */
+  readonly done: boolean
 }
 
 export interface VmFiles {
@@ -55,6 +67,11 @@ export function vmFiles(folder: string): VmFiles {
 /** The QMP socket for a folder: short, since a socket's path has at most 107 bytes (unix(7)). */
 export function qmpSocketPath(home: KilnHome, folder: string): string {
   return join(home.sockets, `vm-${sha256Hex(resolve(folder)).slice(0, 16)}.qmp`)
+}
+
+/** The socket on which a guest is told who it is. */
+export function warmSocketPath(home: KilnHome, folder: string): string {
+  return join(home.sockets, `vm-${sha256Hex(resolve(folder)).slice(0, 16)}.id`)
 }
 
 /** What was last started in the folder; undefined when nothing was. @throws KilnError E_DATA_BROKEN, E_DATA_NEWER. */

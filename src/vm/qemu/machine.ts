@@ -120,10 +120,12 @@ export class QemuVm implements Vm {
     }
   }
 
-  /** A killed QEMU leaves its socket's name behind. Only called when this run is known to be over and no other began. */
+  /** A killed QEMU leaves the names of its sockets behind. Only called when this run is known to be over and no other began. */
   async #forgetSocket(): Promise<void> {
     const process = await readProcess(this.#files)
-    if (process?.pid === this.#process?.pid) await removeAll(this.#record.qmpSocket)
+    if (process?.pid !== this.#process?.pid) return
+    await removeAll(this.#record.qmpSocket)
+    if (this.#record.resume !== undefined) await removeAll(this.#record.resume.port)
   }
 
   async #isRunning(): Promise<boolean> {

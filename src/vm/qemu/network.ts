@@ -90,6 +90,11 @@ export function metadataOption(socketPath: string, socat: string, googleSocket?:
   ].join(',')
 }
 
+/** The value of `-netdev` for a card that has its link and meets nobody. User networks keep state that a snapshot would carry over; this one has none. */
+export function nowhereOption(netdev: string, hub: number): string {
+  return `hubport,id=${netdev},hubid=${hub}`
+}
+
 function guestForward(port: number, socketPath: string, socat: string): string {
   // QEMU splits the command at blanks itself (g_shell_parse_argv), so the path is quoted for that, then for socat's own address syntax.
   const address = `UNIX-CONNECT:${socketPath.replaceAll(/[\\:,!"'{}()[\]]/g, String.raw`\$&`)}`
@@ -130,6 +135,7 @@ export function requireLoopback(forward: PortForward): void {
   throw new KilnError('E_VM', `a port of a machine can be forwarded only from a loopback address, not from ${forward.hostAddress}:${forward.hostPort}`)
 }
 
-function shellWord(text: string): string {
+/** A word for a POSIX shell. */
+export function shellWord(text: string): string {
   return /^[\w@%+=:./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }

@@ -10,6 +10,7 @@ import { run } from '../../host/exec.ts'
 import { exists, removeAll } from '../../host/files.ts'
 import { cpioArchive } from '../cpio.ts'
 import type { CpioFile } from '../cpio.ts'
+import { identityTaken, seedMark, seedReady } from '../warm-protocol.ts'
 
 export interface TestGuest {
   readonly disk: string
@@ -34,6 +35,7 @@ const modules = [
   'virtio_scsi',
   'button',
   'evdev',
+  'virtio_console',
 ]
 
 const init = `#!/bin/busybox sh
@@ -44,6 +46,24 @@ mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 for module in ${modules.join(' ')}; do insmod /lib/modules/$module.ko; done
 for event in /dev/input/event*; do (dd if=$event of=/dev/null bs=24 count=1 2>/dev/null; echo "guest: power button"; poweroff -f) & done
+if [ "$(cat /sys/class/dmi/id/chassis_asset_tag)" = ${seedMark} ]; then
+  until [ -e /dev/vport*p1 ]; do usleep 20000; done
+  exec 3<>$(ls /dev/vport*p1)
+  echo '${seedReady}' >&3
+  while true; do
+    read -r key first second <&3 || { usleep 20000; continue; }
+    case $key in
+      hostname) hostname $first ;;
+      entropy) entropy=$first ;;
+      time) date -s @\${first%.*} >/dev/null ;;
+      card) for card in eth0 eth1; do [ "$(cat /sys/class/net/$card/address)" = $first ] && ip link set $card address $second; done ;;
+      go) break ;;
+    esac
+  done
+  exec 3>&-
+  echo "${identityTaken} as $(hostname)"
+  echo "guest: identity $(hostname) $(cat /sys/class/net/eth0/address) \${#entropy} $(date +%s)"
+fi
 echo "guest: platform $(cat /sys/class/dmi/id/sys_vendor)/$(cat /sys/class/dmi/id/product_name)/$(cat /sys/class/dmi/id/product_serial)"
 echo "guest: disk $(cat /sys/block/sda/device/vendor /sys/block/sda/device/model | tr -d ' ' | tr '\\n' ' ')$(tail -c +5 /sys/block/sda/device/vpd_pg80)"
 for card in 0 1; do [ -e /sys/class/net/eth$card ] && ip link set eth$card up && udhcpc -i eth$card -n -q -t 20 -T 1 -s /dhcp.sh >/dev/null; done

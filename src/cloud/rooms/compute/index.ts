@@ -27,6 +27,7 @@ import { createSnapshots } from './service.snapshots.ts'
 import { seedPublicImages } from './service.public-images.ts'
 import type { Files } from './service.files.ts'
 import type { Addresses } from './service.addresses.ts'
+import { createWarmStarts } from './service.warm.ts'
 import { computeMigrations } from './store.ts'
 
 export type { ComputeDeps } from './service.ts'
@@ -61,7 +62,8 @@ export function createComputeRoom(deps: ComputeDeps, balancing?: Balancing): Roo
         for (const instance of compute.store.list('instances', projectId)) sources.notify(instance.id)
       })
       const sources = createMetadataSources(compute, projects)
-      const machines = createMachines(compute, files, sources, (instance) => loadBalancing.dataPath.forwards(instance))
+      const warm = createWarmStarts(compute, files)
+      const machines = createMachines(compute, { files, sources, warm, backendForwards: (instance) => loadBalancing.dataPath.forwards(instance) })
       const snapshots = createSnapshots(compute, files)
       const images = createImages(compute, files, snapshots)
       const disks = createDisks(compute, files, images, snapshots)

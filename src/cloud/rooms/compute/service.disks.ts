@@ -76,7 +76,11 @@ export function createDisks(compute: Compute, files: Files, images: Images, snap
     const made = compute.insert<Disk>({
       ...key,
       record: {},
-      hidden: { ...(source?.fileId === undefined ? {} : { fileId: source.fileId }), ...(disk.clone === undefined ? {} : { cloneOf: disk.clone.id }) },
+      hidden: {
+        ...(source?.fileId === undefined ? {} : { fileId: source.fileId }),
+        ...(disk.clone === undefined ? {} : { cloneOf: disk.clone.id }),
+        ...(disk.image === undefined ? {} : { pristine: true as const }),
+      },
     })
     const complete: Disk = {
       ...made,

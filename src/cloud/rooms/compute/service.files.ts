@@ -11,6 +11,8 @@ import { run } from '../../../host/exec.ts'
 import { exists, removeAll, syncFile, syncFolder } from '../../../host/files.ts'
 import type { Compute } from './service.ts'
 import type { Resource } from './store.ts'
+import { createWarmFiles } from './service.warm-files.ts'
+import type { WarmFiles } from './service.warm-files.ts'
 import { extractDisk } from './service.untar.ts'
 import type { ExtractedDisk } from './service.untar.ts'
 
@@ -26,6 +28,8 @@ export interface DiskHidden {
   readonly fileId?: string
   /** The disk that this one is a copy of, while it is CREATING. */
   readonly cloneOf?: string
+  /** It is an image's content, and no machine ran on it yet. */
+  readonly pristine?: true
 }
 
 export interface Files {
@@ -41,7 +45,13 @@ export interface Files {
   cloneDisk(diskId: string, sourceId: string, sizeGb: number): Promise<void>
   resizeDisk(diskId: string, sizeGb: number): Promise<void>
   removeDisk(diskId: string): Promise<void>
-  /** Removes a raw file when no row names it any more. */
+  /** Makes a disk file of any name beside `disks/`, above the raw file of an image. */
+  makeOverlay(path: string, fileId: string, sizeGb: number): Promise<void>
+  /** Whether a row names the raw file. */
+  isKept(fileId: string): boolean
+  /** Memory snapshots of machines that began with raw files. */
+  readonly warm: WarmFiles
+  /** Removes a raw file when no row names it any more; its memory snapshots already when no new disk can be made of it. */
   dropImage(fileId: string): Promise<void>
   /** At start: removes unfinished files and those without a row. */
   sweep(): Promise<void>
@@ -50,6 +60,7 @@ export interface Files {
 
 export function createFiles(compute: Compute): Files {
   const { images, disks } = compute.folders
+  const warm = createWarmFiles(compute.folders.warm)
 
   function imagePath(fileId: string): string {
     return join(images, `${fileId}.raw`)
@@ -59,10 +70,18 @@ export function createFiles(compute: Compute): Files {
     return join(disks, `${diskId}.qcow2`)
   }
 
+  function isNamed(fileId: string, collections: readonly string[]): boolean {
+    return collections.some((collection) => compute.store.list(collection).some((resource: Resource<object, { fileId?: string }>) => resource.hidden.fileId === fileId))
+  }
+
   function isKept(fileId: string): boolean {
-    return [...compute.store.list('images'), ...compute.store.list('disks'), ...compute.store.list('snapshots')].some(
-      (resource: Resource<object, { fileId?: string }>) => resource.hidden.fileId === fileId,
-    )
+    return isNamed(fileId, ['images', 'disks', 'snapshots'])
+  }
+
+  async function makeOverlay(path: string, fileId: string | undefined, sizeGb: number): Promise<void> {
+    // A relative backing path lets the whole data folder move.
+    const backing = fileId === undefined ? [] : ['-b', join('..', basename(images), `${fileId}.raw`), '-F', 'raw']
+    await run({ program: 'qemu-img', args: ['create', '-q', '-f', 'qcow2', ...backing, path, String(sizeGb * GIB)] }, { what: 'making the disk' })
   }
 
   /** Lets `make` write a temporary file, then gives it its name for good. */
@@ -111,11 +130,7 @@ export function createFiles(compute: Compute): Files {
       const path = diskPath(diskId)
       if (await exists(path)) return
       if (fileId !== undefined) await ensurePublic(fileId)
-      // A relative backing path lets the whole data folder move.
-      const backing = fileId === undefined ? [] : ['-b', join('..', basename(images), `${fileId}.raw`), '-F', 'raw']
-      await publish(path, (temporary) =>
-        run({ program: 'qemu-img', args: ['create', '-q', '-f', 'qcow2', ...backing, temporary, String(sizeGb * GIB)] }, { what: 'making the disk' }),
-      )
+      await publish(path, (temporary) => makeOverlay(temporary, fileId, sizeGb))
     },
     async cloneDisk(diskId, sourceId, sizeGb) {
       if (await exists(diskPath(diskId))) return
@@ -128,16 +143,22 @@ export function createFiles(compute: Compute): Files {
       await run({ program: 'qemu-img', args: ['resize', '-q', '-f', 'qcow2', diskPath(diskId), String(sizeGb * GIB)] }, { what: 'resizing the disk' })
     },
     removeDisk: (diskId) => rm(diskPath(diskId), { force: true }),
+    makeOverlay,
+    isKept,
+    warm,
     async dropImage(fileId) {
+      if (!isNamed(fileId, ['images', 'snapshots'])) await warm.removeFor(fileId)
       if (!isKept(fileId)) await rm(imagePath(fileId), { force: true })
     },
     async sweep() {
       await sweepFolder(images, isKept)
       await sweepFolder(disks, (id) => compute.store.byId(id) !== undefined)
+      await warm.sweep((fileId) => isNamed(fileId, ['images', 'snapshots']))
     },
     async removeAll() {
       await removeAll(images)
       await removeAll(disks)
+      await warm.removeAll()
     },
   }
 }

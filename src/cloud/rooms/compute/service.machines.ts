@@ -6,7 +6,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { compute_v1 } from '@googleapis/compute/build/v1.js'
-import { describeError } from '../../../base/errors.ts'
+import { describeError, isKilnError } from '../../../base/errors.ts'
 import { exists, removeAll } from '../../../host/files.ts'
 import { firstBindablePort } from '../../../host/ports.ts'
 import { tailLines } from '../../../host/exec.ts'
@@ -21,6 +21,7 @@ import { computeForwards } from './service.forwards.ts'
 import type { Instance } from './service.instances.ts'
 import { hasNat } from './service.routers.ts'
 import type { MetadataSources } from './service.metadata.ts'
+import type { WarmStarts } from './service.warm.ts'
 
 export interface Machines {
   /** Starts the machine of an instance, or finds it running. Repeatable; call it in the instance's turn. @throws ApiError, KilnError */
@@ -52,8 +53,15 @@ interface Live {
   readonly watch: AbortController
 }
 
-/** `backendForwards`: what load balancing needs besides what the firewall opens to this host. */
-export function createMachines(compute: Compute, files: Files, sources: MetadataSources, backendForwards: (instance: Instance) => Promise<readonly PortForward[]>): Machines {
+export interface MachineParts {
+  readonly files: Files
+  readonly sources: MetadataSources
+  readonly warm: WarmStarts
+  /** What load balancing needs besides what the firewall opens to this host. */
+  readonly backendForwards: (instance: Instance) => Promise<readonly PortForward[]>
+}
+
+export function createMachines(compute: Compute, { files, sources, warm, backendForwards }: MachineParts): Machines {
   const { store, deps, kernel } = compute
   const live = new Map<string, Live>()
   const servers = new Map<string, MetadataServer>()
@@ -192,6 +200,30 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
     if (status === 'RUNNING') await markStopped(instance.id, vm, state?.status === 'stopped' ? state.reason : 'it is gone')
   }
 
+  /** From a snapshot where there is one and it works, else by booting. */
+  async function begin(instance: Instance, spec: VmSpec, mayWarm: boolean, signal: AbortSignal): Promise<Vm> {
+    const folder = folderOf(instance.id)
+    const how = await warm.begin(instance, spec, mayWarm, signal)
+    try {
+      return await deps.driver.start(folder, spec, signal, how)
+    } catch (error) {
+      // A port in use is so for a boot too.
+      if (how.snapshot === undefined || signal.aborted || (isKilnError(error) && error.code === 'E_PORT_TAKEN')) throw error
+      return deps.driver.start(folder, spec, signal, await warm.giveUp(instance, error, how.snapshot.name))
+    }
+  }
+
+  /** The machine that a killed daemon had started. One that cannot be brought to the end of its warm start boots instead. */
+  async function adoptStarting(instance: Instance, spec: VmSpec, signal: AbortSignal): Promise<Vm> {
+    try {
+      return await deps.driver.start(folderOf(instance.id), spec, signal)
+    } catch (error) {
+      const vm = await deps.driver.open(folderOf(instance.id))
+      if (signal.aborted || (await vm?.state())?.status === 'running') throw error
+      return deps.driver.start(folderOf(instance.id), spec, signal, await warm.giveUp(instance, error))
+    }
+  }
+
   async function destroyFolder(instanceId: string): Promise<void> {
     const vm = await letGo(instanceId)
     if (vm !== undefined && (await vm.state()).status === 'running') await vm.kill()
@@ -204,12 +236,14 @@ export function createMachines(compute: Compute, files: Files, sources: Metadata
     async start(instance, signal) {
       const spec = await specOf(instance)
       const before = await deps.driver.open(folderOf(instance.id))
-      if ((await before?.state())?.status !== 'running') await requireMemory(instance, spec.memoryMib)
+      const isRunning = (await before?.state())?.status === 'running'
+      if (!isRunning) await requireMemory(instance, spec.memoryMib)
       await openMetadata(instance.id)
       try {
         const delayMs = kernel.faults.bootDelayMs(instance.name, instance.projectId)
         if (delayMs > 0) await sleep(delayMs, undefined, { signal })
-        const vm = await deps.driver.start(folderOf(instance.id), spec, signal)
+        const vm = isRunning ? await adoptStarting(instance, spec, signal) : await begin(instance, spec, delayMs === 0, signal)
+        warm.began(instance)
         setRecord(instance.id, { status: 'RUNNING', statusMessage: undefined, lastStartTimestamp: new Date().toISOString() })
         watch(instance.id, vm)
       } catch (error) {

@@ -3,6 +3,7 @@ import { cpus } from 'node:os'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { numericId } from '../../../base/ids.ts'
+import { GIB } from '../../../base/units.ts'
 import type { MetadataServer, MetadataSource } from '../../../vm/metadata.ts'
 import type { VmDriver } from '../../../vm/driver.ts'
 import { ApiError, invalidArgument, notFound } from '../../kernel/api-error.ts'
@@ -46,6 +47,8 @@ export interface ComputeDeps {
   readonly signCertificate?: CertificateSigner
   /** Images of Google's public projects. Default: none. */
   readonly publicImages?: PublicImages
+  /** What memory snapshots may take on disk together. Default: 2 GiB, about seven of a small server. */
+  readonly warmLimitBytes?: number
 }
 
 /** Who asks for a change, as the routes know it. */
@@ -70,7 +73,7 @@ export interface Compute {
   readonly kernel: Kernel
   readonly store: ComputeStore
   readonly deps: Required<Omit<ComputeDeps, 'guestAccess' | 'signCertificate'>> & Pick<ComputeDeps, 'guestAccess' | 'signCertificate'>
-  readonly folders: { readonly images: string; readonly disks: string; readonly vms: string }
+  readonly folders: { readonly images: string; readonly disks: string; readonly vms: string; readonly warm: string }
   /** An active project. @throws ApiError 404 */
   project(idOrNumber: string): Project
   /** @throws ApiError 404 in Google's words. */
@@ -93,8 +96,8 @@ export function createCompute(kernel: Kernel, deps: ComputeDeps): Compute {
   return {
     kernel,
     store,
-    deps: { availableMemoryMib, hostCpus: cpus().length, groupTiming, publicImages: noPublicImages, ...deps },
-    folders: { images: join(cloud, 'images'), disks: join(cloud, 'disks'), vms: join(cloud, 'vms') },
+    deps: { availableMemoryMib, hostCpus: cpus().length, groupTiming, publicImages: noPublicImages, warmLimitBytes: 2 * GIB, ...deps },
+    folders: { images: join(cloud, 'images'), disks: join(cloud, 'disks'), vms: join(cloud, 'vms'), warm: join(cloud, 'warm') },
     project(idOrNumber) {
       const project = kernel.projects.find(idOrNumber)
       if (project === undefined) throw new ApiError('NOT_FOUND', `The resource 'projects/${idOrNumber}' was not found`)

@@ -19,6 +19,7 @@ import type { Room } from '../../kernel/room.ts'
 import { startTestCloud } from '../../kernel/testing.ts'
 import type { CallResult, TestCloud } from '../../kernel/testing.ts'
 import { createComputeRoom } from './index.ts'
+import type { ComputeDeps } from './index.ts'
 
 export const api = 'compute.googleapis.com/compute/v1/projects/p-one'
 export const zone = `${api}/zones/us-central1-c`
@@ -174,12 +175,12 @@ export interface ComputeCloud {
 }
 
 /** A cloud with this room over the fake driver: project `p-one` with the account `srv` and the image `srv-1` of the family `srv`. */
-export async function startComputeCloud(): Promise<ComputeCloud> {
+export async function startComputeCloud(deps: Partial<ComputeDeps> = {}): Promise<ComputeCloud> {
   const archives = await makeArchives()
   const world: FakeWorld = { objects: new Map(), accounts: new Map([['srv@p-one.iam.gserviceaccount.com', false]]) }
   for (const name of ['sparse', 'wrongName', 'oddSize'] as const) world.objects.set(`up/${name}.tar.gz`, archives[name])
   const driver = createFakeDriver()
-  const cloud = await startTestCloud(() => [portsRoom(world), createComputeRoom({ driver, serveMetadata, availableMemoryMib: async () => bed.availableMib })])
+  const cloud = await startTestCloud(() => [portsRoom(world), createComputeRoom({ driver, serveMetadata, availableMemoryMib: async () => bed.availableMib, ...deps })])
   const bed: ComputeCloud = {
     cloud,
     driver,

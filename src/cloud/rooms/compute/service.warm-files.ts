@@ -1,0 +1,145 @@
+/**
+ * The files of memory snapshots: `warm/IMAGEFILE-KEY.*`. A snapshot is whole when its `.json` is there, which is written last; it belongs to the raw file of an image and
+ * goes with it. Its disk is an overlay on that raw file, as each disk in `disks/` is, so that a copy of it is a disk like any other.
+ */
+import { open, readFile, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { exists, removeAll, syncFile, writeFileDurable } from '../../../host/files.ts'
+import type { SnapshotFiles } from '../../../vm/driver.ts'
+
+export interface WarmPaths extends SnapshotFiles {
+  readonly disk: string
+  /** Folder of the machine that the snapshot is made of. */
+  readonly machine: string
+}
+
+export interface WarmFiles {
+  /** `IMAGEFILE-KEY` */
+  isWhole(name: string): Promise<boolean>
+  /** Where a whole snapshot lies. */
+  paths(name: string): WarmPaths
+  /** Where one is made. */
+  unfinished(name: string): WarmPaths
+  /** Gives an unfinished snapshot its name for good. */
+  publish(name: string): Promise<void>
+  /** It was used now: the ones that were not used for longest go first. */
+  touch(name: string): Promise<void>
+  remove(name: string): Promise<void>
+  /** What is known of a name besides its snapshot: how often machines booted for want of one, how often making it failed. */
+  notes(name: string): Promise<WarmNotes>
+  note(name: string, notes: WarmNotes): Promise<void>
+  /** Removes what belongs to a raw file of an image. */
+  removeFor(fileId: string): Promise<void>
+  /** Removes whole snapshots, the least recently used first, until those that stay take at most `limitBytes`; never `keep`. */
+  prune(limitBytes: number, keep: string): Promise<readonly string[]>
+  /** At start: nothing is being made, and what has no image goes. */
+  sweep(isWanted: (fileId: string) => boolean): Promise<void>
+  removeAll(): Promise<void>
+}
+
+export interface WarmNotes {
+  readonly boots: number
+  readonly failures: number
+}
+
+export function createWarmFiles(folder: string): WarmFiles {
+  const at = (name: string, ending: string): string => join(folder, `${name}.${ending}`)
+  const parts = ['memory', 'state', 'qcow2'] as const
+
+  function pathsWith(name: string, ending: string): WarmPaths {
+    return { memory: at(name, `memory${ending}`), state: at(name, `state${ending}`), disk: at(name, `qcow2${ending}`), machine: at(name, 'vm') }
+  }
+
+  async function names(): Promise<readonly string[]> {
+    return (await exists(folder)) ? readdir(folder) : []
+  }
+
+  async function removeWhere(isDoomed: (name: string) => boolean): Promise<void> {
+    // What says that a snapshot is whole goes first.
+    const doomed = (await names()).filter(isDoomed).toSorted((left, right) => Number(right.endsWith('.json')) - Number(left.endsWith('.json')))
+    for (const name of doomed) await removeAll(join(folder, name))
+  }
+
+  async function sizeOf(name: string): Promise<number> {
+    const sizes = await Promise.all(parts.map(async (part) => (await stat(at(name, part)).catch(() => undefined))?.blocks ?? 0))
+    return sizes.reduce((sum, blocks) => sum + blocks * 512, 0)
+  }
+
+  async function remove(name: string): Promise<void> {
+    for (const part of ['json', ...parts]) await rm(at(name, part), { force: true })
+  }
+
+  return {
+    async isWhole(name) {
+      for (const part of ['json', ...parts]) if (!(await exists(at(name, part)))) return false
+      return true
+    },
+    paths: (name) => pathsWith(name, ''),
+    unfinished: (name) => pathsWith(name, '.part'),
+    async publish(name) {
+      await syncFile(at(name, 'qcow2.part'))
+      for (const part of parts) await rename(at(name, `${part}.part`), at(name, part))
+      await writeFileDurable(at(name, 'json'), `${JSON.stringify({ madeAt: new Date().toISOString() })}\n`)
+    },
+    async touch(name) {
+      const now = new Date()
+      await utimes(at(name, 'json'), now, now).catch(() => {})
+    },
+    remove,
+    async notes(name) {
+      try {
+        return JSON.parse(await readFile(at(name, 'notes'), 'utf8')) as WarmNotes
+      } catch {
+        return { boots: 0, failures: 0 }
+      }
+    },
+    note: (name, notes) => writeFileDurable(at(name, 'notes'), JSON.stringify(notes)),
+    removeFor: (fileId) => removeWhere((name) => name.startsWith(`${fileId}-`)),
+    async prune(limitBytes, keep) {
+      const whole = (await names()).filter((name) => name.endsWith('.json')).map((name) => basename(name, '.json'))
+      const used = await Promise.all(
+        whole.map(async (name) => ({
+          name,
+          bytes: await sizeOf(name),
+          usedMs: name === keep ? Number.POSITIVE_INFINITY : ((await stat(at(name, 'json')).catch(() => undefined))?.mtimeMs ?? 0),
+        })),
+      )
+      const removed: string[] = []
+      let total = 0
+      for (const { name, bytes } of used.toSorted((left, right) => right.usedMs - left.usedMs)) {
+        total += bytes
+        if (total <= limitBytes || name === keep) continue
+        await remove(name)
+        removed.push(name)
+      }
+      return removed
+    },
+    sweep: (isWanted) => removeWhere((name) => name.endsWith('.part') || name.endsWith('.vm') || !isWanted(name.slice(0, name.indexOf('-')))),
+    removeAll: () => removeAll(folder),
+  }
+}
+
+const SECTOR_BYTES = 512
+const MAX_TABLE_BYTES = 128 * 128
+
+/** Names of the partitions of a raw disk with a GPT; none for any other. https://uefi.org/specs/UEFI/2.10/05_GUID_Partition_Table_Format.html */
+export async function partitionNames(path: string): Promise<readonly string[]> {
+  const file = await open(path, 'r')
+  try {
+    const header = Buffer.alloc(92)
+    await file.read(header, 0, header.length, SECTOR_BYTES)
+    if (header.toString('latin1', 0, 8) !== 'EFI PART') return []
+    const [count, entryBytes] = [header.readUInt32LE(80), header.readUInt32LE(84)]
+    if (entryBytes < 128 || entryBytes > 4096) return []
+    const table = Buffer.alloc(Math.min(MAX_TABLE_BYTES, count * entryBytes))
+    await file.read(table, 0, table.length, Number(header.readBigUInt64LE(72)) * SECTOR_BYTES)
+    const names: string[] = []
+    for (let offset = 0; offset + 128 <= table.length; offset += entryBytes) {
+      const name = table.toString('utf16le', offset + 56, offset + 128).replace(/\0.*$/s, '')
+      if (name !== '') names.push(name)
+    }
+    return names
+  } finally {
+    await file.close()
+  }
+}
