@@ -27,6 +27,13 @@ async function get(url: string): Promise<string> {
   return response.text()
 }
 
+async function google(method: string, path: string, body?: object): Promise<Response> {
+  const { url } = (await place.kiln(['cloud', 'status', '--json'])).json
+  const token = (await place.kiln(['cloud', 'token'])).stdout.trim()
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  return fetch(`${url}/${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+}
+
 describe('from a Python project to a VM that answers', () => {
   test('kiln up makes everything, and the server is the wheel that was published', async () => {
     const result = await place.kiln(['up', '--yes', '--json'])
@@ -105,13 +112,6 @@ describe('inside of the VM, with nothing configured', () => {
     return result.stdout.trim()
   }
 
-  async function google(method: string, path: string, body?: object): Promise<Response> {
-    const { url } = (await place.kiln(['cloud', 'status', '--json'])).json
-    const token = (await place.kiln(['cloud', 'token'])).stdout.trim()
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-    return fetch(`${url}/${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-  }
-
   // What every Google library does: a token from the metadata server, then https to a host of Google.
   const readObject = `
 import json, urllib.request, urllib.error
@@ -166,6 +166,75 @@ print(get("https://storage.googleapis.com/storage/v1/b/moshi-storage/o/entrypoin
     } finally {
       await rm(folder, { recursive: true })
     }
+  })
+})
+
+describe('more machines of the same image', () => {
+  const zone = 'compute.googleapis.com/compute/v1/projects/moshi-3/zones/us-central1-c'
+  // What the machine is to itself, told on its serial port: nothing of it comes from the host.
+  const script = `#!/bin/bash
+echo "self: hostname $(cat /proc/sys/kernel/hostname)"
+echo "self: machine $(cat /etc/machine-id)"
+echo "self: boot $(cat /proc/sys/kernel/random/boot_id)"
+echo "self: serial $(cat /sys/class/dmi/id/product_serial)"
+echo "self: sshkey $(cut -d' ' -f2 /etc/ssh/ssh_host_ed25519_key.pub)"
+echo "self: random $(od -An -N16 -tx8 /dev/urandom | tr -d ' ')"
+echo "self: mac $(cat /sys/class/net/eth0/address)"
+echo "self: address $(ip -br -4 addr show eth0 | tr -s ' ' | cut -d' ' -f3)"
+echo "self: journal $(ls /run/log/journal | tr '\\n' ' ')"
+echo "self: boots $(journalctl --list-boots --no-pager -q | grep -vc 'BOOT ID')"
+echo "self: failed $(systemctl --failed --no-legend | wc -l)"
+echo "self: time $(date +%s)"
+`
+
+  async function operate(method: string, path: string, body?: object): Promise<void> {
+    const answer = (await (await google(method, path, body)).json()) as { name: string; error?: object }
+    expect(answer.error).toBeUndefined()
+    let operation: { status?: string; error?: object } = answer
+    while (operation.status !== 'DONE') operation = (await (await google('POST', `${zone}/operations/${answer.name}/wait`)).json()) as typeof operation
+    expect(operation.error).toBeUndefined()
+  }
+
+  /** Makes a machine and gives its serial port once its script has said all, and its URL. */
+  async function make(name: string): Promise<{ serial: string; self: Record<string, string>; url: string; ip: string }> {
+    const dev = (await (await google('GET', `${zone}/instances/moshi-dev`)).json()) as { tags: { items: string[] } }
+    await operate('POST', `${zone}/instances`, {
+      name,
+      machineType: 'zones/us-central1-c/machineTypes/e2-small',
+      tags: { items: dev.tags.items },
+      disks: [{ boot: true, autoDelete: true, initializeParams: { sourceImage: `projects/moshi-3/global/images/${first.image}` } }],
+      networkInterfaces: [{ network: 'global/networks/default', accessConfigs: [{ name: 'external', type: 'ONE_TO_ONE_NAT' }] }],
+      metadata: { items: [{ key: 'startup-script', value: script }] },
+    })
+    const serial = await waitFor({ what: `${name} tells about itself`, timeoutMs: 600_000, intervalMs: 500 }, async () => {
+      const { contents } = (await (await google('GET', `${zone}/instances/${name}/serialPort`)).json()) as { contents: string }
+      return /self: time \d+/.test(contents) ? { done: true, value: contents } : { done: false, status: contents.slice(-600) }
+    })
+    const { networkInterfaces } = (await (await google('GET', `${zone}/instances/${name}`)).json()) as {
+      networkInterfaces: { networkIP: string; accessConfigs: { natIP: string }[] }[]
+    }
+    const self = Object.fromEntries([...serial.matchAll(/self: (\w+) (\S*)/g)].map((match) => [match[1] ?? '', match[2] ?? '']))
+    return { serial, self, ip: networkInterfaces[0]?.networkIP ?? '', url: `http://${networkInterfaces[0]?.accessConfigs[0]?.natIP}:8080` }
+  }
+
+  test('go on from one memory snapshot, each with an identity of its own, and serve', async () => {
+    const twins = [await make('twin-a'), await make('twin-b')]
+    for (const [index, { serial, self, url, ip }] of twins.entries()) {
+      const name = index === 0 ? 'twin-a' : 'twin-b'
+      expect(serial).toContain(`kiln: begins with a memory snapshot of the image ${first.image}`)
+      expect(serial).toContain(`kiln: this machine goes on from a snapshot as ${name}`)
+      expect(await get(`${url}/version`)).toContain(first.version)
+      expect(self).toMatchObject({ hostname: name, address: `${ip}/20`, failed: '0', boots: '1', journal: self['machine'] })
+      // The server's own clock: the snapshot's stood still while it was not used.
+      const answer = await fetch(`${url}/healthz`)
+      expect(Math.abs(Date.parse(answer.headers.get('date') ?? '') - Date.now())).toBeLessThan(15_000)
+    }
+    for (const fact of ['machine', 'boot', 'serial', 'sshkey', 'random', 'mac', 'address']) {
+      expect(twins[0]?.self[fact], fact).toMatch(/.{8}/)
+      expect(twins[0]?.self[fact], fact).not.toBe(twins[1]?.self[fact])
+    }
+    await operate('DELETE', `${zone}/instances/twin-a`)
+    await operate('DELETE', `${zone}/instances/twin-b`)
   })
 })
 
