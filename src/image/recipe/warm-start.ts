@@ -69,7 +69,7 @@ WantedBy=multi-user.target
  */
 const script = `#!/bin/bash
 LC_ALL=C
-# The machine that a snapshot is made of says so; a restart of one that began with a snapshot is a boot as any other.
+# The machine that a snapshot is made of says so; a restart of one that began with a snapshot is a plain boot.
 IFS= read -r tag </sys/class/dmi/id/chassis_asset_tag && [ "$tag" = ${seedMark} ] || exit 0
 modprobe virtio_console
 port=
