@@ -2,7 +2,7 @@
  * The production server of a stack: a managed group of VMs behind an HTTP load balancer, the ledger of its releases, and the release that the config asks for.
  * The engine makes the group empty; size and image are the deployer's from the first release on, so every VM boots once.
  */
-import type { DesiredResource } from '../engine/types.ts'
+import type { Address, DesiredResource } from '../engine/types.ts'
 import { stackLabel } from '../resources/resource.ts'
 import { resource, serviceAddress } from './compilation.ts'
 import type { Compilation } from './compilation.ts'
@@ -141,7 +141,9 @@ function firewallRules({ facts, projectId, description }: Compilation, { name, s
 
 function compileLedger({ config, projectId, labels }: Compilation, serving: Serving): DesiredResource {
   const props: ReleaseLedgerProps = { projectId, name: serving.bucket, location: config.location.region, labels, stack: serving.stack, group: serving.name }
-  return resource('release-ledger', serving.bucket, { ...props }, [serviceAddress('storage.googleapis.com'), serviceAddress('compute.googleapis.com')])
+  // the second group of blue/green, which goes with the ledger, uses the health checks
+  const checks = [serving.name, serving.healingCheck].map((name): Address => `health-check/${name}`)
+  return resource('release-ledger', serving.bucket, { ...props }, [serviceAddress('storage.googleapis.com'), serviceAddress('compute.googleapis.com'), ...checks])
 }
 
 /** Rolled out when all else is there. */

@@ -20,6 +20,7 @@ import { kilnHome } from '../../host/home.ts'
 import type { KilnHome } from '../../host/home.ts'
 import { identifyProcess } from '../../host/process.ts'
 import { tryProcessLock } from '../../store/process-lock.ts'
+import type { VmDriver } from '../../vm/driver.ts'
 import { createQemuDriver } from '../../vm/qemu/driver.ts'
 import { superviseDeliveries } from '../delivery/supervise.ts'
 import { webhookPaths } from '../delivery/webhook.ts'
@@ -42,11 +43,21 @@ export interface RunningCloud {
   resetRooms(): Promise<void>
 }
 
+export interface CloudOptions {
+  readonly home: KilnHome
+  /** 0: a free one. */
+  readonly port: number
+  readonly log: Logger
+  readonly offline?: boolean
+  /** What runs machines. Default: QEMU. */
+  readonly driver?: VmDriver
+}
+
 /**
  * Opens the data folder and serves it. One per data folder: the lock is freed by the kernel when this process dies.
  * @throws KilnError E_LOCKED, E_PORT_TAKEN, E_DATA_NEWER, E_DATA_BROKEN
  */
-export async function serveCloud(options: { readonly home: KilnHome; readonly port: number; readonly log: Logger; readonly offline?: boolean }): Promise<RunningCloud> {
+export async function serveCloud(options: CloudOptions): Promise<RunningCloud> {
   const { home, log } = options
   await mkdir(home.cloud, { recursive: true, mode: 0o700 })
   const lock = tryProcessLock(daemonPaths(home).lock)
@@ -60,7 +71,7 @@ export async function serveCloud(options: { readonly home: KilnHome; readonly po
     kernel = await openKernel({ home, log, rootUrl: () => `http://127.0.0.1:${port}` })
     const opened = kernel
     const rooms = createRooms({
-      driver: createQemuDriver({ home }),
+      driver: options.driver ?? createQemuDriver({ home }),
       publicImages: createPublicImages(home),
       ownerRefreshToken: owner.refresh_token,
       signCertificate: authority.issue,

@@ -11,6 +11,7 @@ import { publishedWheels } from '../kinds/python-package.ts'
 import { bake, dev, publish } from '../parts.ts'
 import { pocketClients } from '../stack/cloud-clients.ts'
 import type { VerbOptions } from '../up.ts'
+import { deploy } from './deploy.ts'
 
 export interface DeployOptions extends VerbOptions {
   /** The image to run, as the bake before named it. */
@@ -82,9 +83,20 @@ export const deliver: Deliver = {
 
   deploy: async (options) => {
     const { config } = await loadStack(options.dir)
-    if (config.dev === undefined) return { outcome: 'nothing to deploy', reason: 'the config has no dev VM' }
+    if (config.server !== undefined) return whenFree(options, config.project.id, () => releaseOrFirstUp(options))
+    if (config.dev === undefined) return { outcome: 'nothing to deploy', reason: 'the config has neither a `server` section nor a dev VM' }
     return whenFree(options, config.project.id, () => dev(options))
   },
+}
+
+/** The image that was baked, on the group that is there; the first time the folder's deploy makes the group too. */
+async function releaseOrFirstUp(options: DeployOptions): Promise<StageResult> {
+  try {
+    return await deploy(options)
+  } catch (error) {
+    if (!isKilnError(error) || error.code !== 'E_NOT_FOUND' || options.image === undefined) throw error
+    return deploy({ ...options, image: undefined, version: undefined })
+  }
 }
 
 /** Runs `work`, which takes the stack's lease, as soon as nobody else has it. */

@@ -25,7 +25,7 @@ import { requireLoadBalancer } from './live.ts'
 export interface DeployOptions extends VerbOptions, RolloutRequest {
   /** Name or link of one image, instead of what is in the folder. */
   readonly image?: string | undefined
-  /** Version of the package: the newest image that has it. */
+  /** Version of the package: the newest image that has it. Beside an image: what that image must have. */
   readonly version?: string | undefined
 }
 
@@ -59,7 +59,6 @@ export interface DeployReport extends Record<string, unknown> {
  * @throws KilnError E_RELEASE_FAILED (the group is back on the release before), E_RELEASE_REFUSED, E_FROZEN, E_LOCKED, E_NOT_FOUND; of package and image
  */
 export async function deploy(options: DeployOptions): Promise<DeployReport> {
-  if (options.image !== undefined && options.version !== undefined) throw new KilnError('E_USAGE', 'an image and a version were named; name one of them')
   return options.image === undefined && options.version === undefined ? deployFolder(options) : deployImage(options)
 }
 

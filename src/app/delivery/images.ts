@@ -30,8 +30,13 @@ export async function imageToRelease(
 ): Promise<FoundImage> {
   const images = await imagesOf(parts)
   if (wanted.image !== undefined) {
-    const name = lastSegment(wanted.image)
-    return { image: wanted.image, ...knownOf(name, images, releases, parts) }
+    const known = knownOf(lastSegment(wanted.image), images, releases, parts)
+    if (wanted.version !== undefined && known.package !== undefined && known.package.version !== wanted.version) {
+      throw new KilnError('E_RELEASE_REFUSED', `the image ${lastSegment(wanted.image)} has ${known.package.version}, not ${wanted.version}`, {
+        hint: 'name the image or the version alone',
+      })
+    }
+    return { image: wanted.image, ...known }
   }
   const has = (image: LiveImage, version: string): boolean => image.packages.some((entry) => entry.endsWith(` ${version}`))
   const usable = images.filter((image) => image.family === parts.serving.family && image.isUsable)

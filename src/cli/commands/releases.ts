@@ -29,6 +29,7 @@ export function addReleaseCommands(program: Command): void {
       const { deploy } = await import('../../app/delivery/deploy.ts')
       const { options } = invocation
       const { image, version, strategy, canaryPercent, bake, why } = options
+      if (image !== undefined && version !== undefined) throw new KilnError('E_USAGE', 'an image and a version were named; name one of them')
       if (typeof canaryPercent === 'number' && (canaryPercent < 1 || canaryPercent > 99)) throw new KilnError('E_USAGE', `--canary-percent is ${canaryPercent}; expected 1 to 99`)
       if (typeof canaryPercent === 'number' && strategy !== undefined && strategy !== 'canary')
         throw new KilnError('E_USAGE', `--canary-percent does not go with --strategy ${String(strategy)}`)

@@ -1,0 +1,125 @@
+/**
+ * The daemon killed with SIGKILL at ten random points of a rollout: after each, the next daemon and the same deploy go on, exactly one release is live in
+ * the end, and the load balancer answered every request meanwhile. KILN_CHAOS_SEED repeats the choice of points.
+ */
+import { once } from 'node:events'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createClients } from '../../client/clients.ts'
+import { describeError } from '../../base/errors.ts'
+import { cloudStatus, ownerToken } from '../cloud/control.ts'
+import { openReleases, shapeOf, strategyOf } from './context.ts'
+import { servingStatus } from './live.ts'
+import { createStage } from './testing.ts'
+import type { Stage } from './testing.ts'
+
+const KILLS = 10
+const seed = Number(process.env['KILN_CHAOS_SEED'] ?? 20_261_127)
+const limitMs = 1_800_000
+let stage: Stage
+
+beforeAll(async () => {
+  stage = await createStage()
+  await stage.addImage('app-one', '1.0.0')
+  await stage.addImage('app-two', '2.0.0')
+  await stage.up('app-one')
+}, limitMs)
+afterAll(() => stage.close(), limitMs)
+
+/** mulberry32 */
+function random(start: number): () => number {
+  let state = start
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+/** Requests one after the other until it is told to stop; what they were answered, with how often. */
+function load(url: string): { stop(): Promise<Readonly<Record<string, number>>> } {
+  const seen: Record<string, number> = {}
+  let isOver = false
+  const running = (async () => {
+    while (!isOver) {
+      const answer = await fetch(`${url}/page`, { headers: { connection: 'close' } }).then(
+        async (response) => {
+          await response.text()
+          return `${response.status} ${response.headers.get('x-version')}`
+        },
+        (error: unknown) => describeError(error),
+      )
+      seen[answer] = (seen[answer] ?? 0) + 1
+    }
+  })()
+  return {
+    async stop() {
+      isOver = true
+      await running
+      return seen
+    },
+  }
+}
+
+test(`${KILLS} kills of the daemon (seed ${seed})`, { timeout: limitMs }, async () => {
+  const next = random(seed)
+  const serving = await stage.serving()
+  const { url = '' } = (await servingStatus({ ...stage.options(), clients: stage.clients(), serving })) ?? {}
+  const traffic = load(url)
+  const story: string[] = []
+  const images = ['app-two', 'app-one']
+  let kills = 0
+
+  async function deployOnce(image: string, killAt: number | undefined): Promise<boolean> {
+    let calls = 0
+    let isKilled = false
+    const { url: root = '' } = await cloudStatus(stage.home)
+    const token = (await ownerToken(stage.home, root)).accessToken
+    const counting: typeof fetch = async (input, init) => {
+      calls += 1
+      if (calls === killAt) {
+        isKilled = true
+        stage.daemon().kill('SIGKILL')
+        await once(stage.daemon(), 'exit')
+      }
+      return fetch(input, init)
+    }
+    const clients = createClients({ rootUrl: root, accessToken: async () => token, retry: { attempts: 1 }, fetch: counting })
+    const releases = openReleases({ ...stage.options(), clients, serving })
+    const version = image === 'app-one' ? '1.0.0' : '2.0.0'
+    try {
+      await releases.deploy({ image, shape: shapeOf(serving), strategy: strategyOf(serving, {}), package: { name: 'app', version }, who: 'ann', why: 'test' })
+    } catch (error) {
+      if (!isKilled) throw error
+    }
+    return isKilled
+  }
+
+  for (let round = 0; kills < KILLS && round < 4 * KILLS; round += 1) {
+    const image = images[kills % 2] ?? ''
+    const killAt = 5 + Math.floor(next() * 150)
+    const isKilled = await deployOnce(image, killAt)
+    story.push(`${image}: call ${killAt}${isKilled ? '' : ' (not reached)'}`)
+    if (isKilled) {
+      kills += 1
+      await stage.startDaemon()
+      await deployOnce(image, undefined)
+    }
+    const context = `seed ${seed}\n${story.join('\n')}`
+    const { releases } = await openReleases({ ...stage.options(), clients: stage.clients(), serving }).list()
+    expect(
+      releases.filter(({ state }) => state === 'live').map((release) => release.image.name),
+      context,
+    ).toEqual([image])
+    expect(
+      releases.filter(({ state }) => ['pending', 'rolling', 'baking', 'failed'].includes(state)),
+      context,
+    ).toEqual([])
+    expect(await stage.machines(), context).toEqual([`${serving.name} ${image} RUNNING`, `${serving.name} ${image} RUNNING`])
+    if (!isKilled) await deployOnce(images[(kills + 1) % 2] ?? '', undefined)
+  }
+  const seen = await traffic.stop()
+  const context = `seed ${seed}\n${story.join('\n')}`
+  expect(kills, context).toBe(KILLS)
+  expect(Object.keys(seen).toSorted(), context).toEqual(['200 1.0.0', '200 2.0.0'])
+})
