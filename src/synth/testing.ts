@@ -1,6 +1,5 @@
 /** The example with every section of the config, as synthesis takes it. */
 import { stackWords } from '../compile/compilation.ts'
-import { compileServer } from '../compile/compile.server.ts'
 import { compileStack } from '../compile/compile.ts'
 import { Stack } from '../config/schema.ts'
 import type { StackInput } from '../config/schema.ts'
@@ -65,11 +64,9 @@ export function exampleInput(change: Partial<StackInput> = {}, more: Partial<Syn
   const config = Stack.parse({ ...example, ...change })
   const stackDir = '/stack'
   const facts = { stackDir, packageName: 'moshi-server', files: { '/stack/entrypoint.sh': { md5: 'rL0Y20zC+Fzt72VPzMSk2A==' } }, texts: { '/stack/firestore.rules': rules } }
-  const compiled = compileStack(config, facts)
-  const server = compileServer({ config, facts, projectId: config.project.id, ...stackWords(config, facts) })
   return {
     config,
-    desired: [...compiled, ...server.filter((one) => !compiled.some((other) => other.address === one.address))],
+    desired: compileStack(config, facts),
     stackDir,
     ...stackWords(config, facts),
     images: {

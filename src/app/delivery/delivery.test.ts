@@ -113,16 +113,16 @@ test('rollback: a new release of the old image, and of a named one; what never s
 test('a release that answers 500 gets no request and goes back by itself, with its capsule; one that turns bad too', { timeout: limitMs }, async () => {
   const seen = new Set<string>()
   const { url = '' } = (await status()) ?? {}
-  let isOver = false
+  const state = { isOver: false }
   const watch = (async () => {
-    while (!isOver) {
+    while (!state.isOver) {
       const response = await fetch(`${url}/page`, { headers: { connection: 'close' } })
       seen.add(`${response.status} ${response.headers.get('x-version')}`)
       await response.text()
     }
   })()
   const sick = await failure(deploy({ ...stage.options(), ...who, image: 'app-sick' }))
-  isOver = true
+  state.isOver = true
   await watch
   expect(sick).toMatchObject({ code: 'E_RELEASE_FAILED', message: expect.stringContaining('the group serve-release-test is back on release 5') })
   expect([...seen]).toEqual(['200 1.0.0'])

@@ -39,9 +39,9 @@ function random(start: number): () => number {
 /** Requests one after the other until it is told to stop; what they were answered, with how often. */
 function load(url: string): { stop(): Promise<Readonly<Record<string, number>>> } {
   const seen: Record<string, number> = {}
-  let isOver = false
+  const state = { isOver: false }
   const running = (async () => {
-    while (!isOver) {
+    while (!state.isOver) {
       const answer = await fetch(`${url}/page`, { headers: { connection: 'close' } }).then(
         async (response) => {
           await response.text()
@@ -54,7 +54,7 @@ function load(url: string): { stop(): Promise<Readonly<Record<string, number>>> 
   })()
   return {
     async stop() {
-      isOver = true
+      state.isOver = true
       await running
       return seen
     },
