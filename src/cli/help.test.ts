@@ -42,3 +42,15 @@ test('a wrong command line ends with 2 and says what is wrong', async () => {
     expect(stderr).toContain(message)
   }
 })
+
+test('--json behind a verb that has one above it is heard', async () => {
+  for (const args of [
+    ['pipelines', 'show', '1', '--json'],
+    ['pipelines', 'cancel', '1', '--json'],
+    ['doctor', 'github', '--json'],
+  ]) {
+    const { code, stdout } = await kiln(args)
+    expect([args, code]).toEqual([args, 1])
+    expect(JSON.parse(stdout), args.join(' ')).toHaveProperty('error.code')
+  }
+})
