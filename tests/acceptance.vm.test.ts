@@ -307,10 +307,10 @@ describe('a change', () => {
     const before = (await place.kiln(['up', '--yes', '--json'])).json
     const entrypoint = await readFile(join(place.stack, 'entrypoint.sh'), 'utf8')
     await edit('entrypoint.sh', () => '#!/bin/sh\necho "no lesson today"\nexit 1\n')
-    await edit('kiln.config.ts', (text) => text.replace("health: { path: '/healthz', port: 8080 }", "health: { path: '/healthz', port: 8080, timeoutSeconds: 45 }"))
+    await edit('kiln.config.ts', (text) => text.replace("health: { path: '/healthz', port: 8080 }", "health: { path: '/healthz', port: 8080, timeoutSeconds: 100 }"))
     const result = await place.kiln(['up', '--yes', '--json'])
     expect(result.exitCode).toBe(1)
-    expect(result.stderr).toContain('did not become healthy within 45.0 s')
+    expect(result.stderr).toContain('did not become healthy within 1 min 40 s')
     expect(result.stderr, 'the serial log is in the evidence').toContain('no lesson today')
     await get(`${before.url}/healthz`)
     await edit('entrypoint.sh', () => entrypoint)

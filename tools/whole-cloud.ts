@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { createRooms } from '../src/app/cloud/rooms.ts'
+import type { RoomParts } from '../src/app/cloud/rooms.ts'
 import type { TableRow } from '../src/cloud/kernel/fault-routes.ts'
 import { openKernel } from '../src/cloud/kernel/kernel.ts'
 import { noPublicImages } from '../src/cloud/rooms/compute/service.public-images.ts'
@@ -12,14 +13,14 @@ import { createServer } from '../src/cloud/kernel/server.ts'
 import { kilnHome } from '../src/host/home.ts'
 import { createFakeDriver } from '../src/vm/fake/driver.ts'
 
-/** All rooms with machines that are none: for tests over the whole cloud. */
-export function makeAllRooms(): readonly Room[] {
+/** All rooms with machines that are none: for tests over the whole cloud. `signCertificate`: what signs managed certificates; by default nothing does. */
+export function makeAllRooms(signCertificate: RoomParts['signCertificate'] = () => Promise.reject(new Error('this cloud signs no certificates'))): readonly Room[] {
   const parts = {
     driver: createFakeDriver(),
     publicImages: noPublicImages,
     ownerRefreshToken: 'none',
     guests: { socket: '/nonexistent', authority: '' },
-    signCertificate: () => Promise.reject(new Error('this cloud signs no certificates')),
+    signCertificate,
   }
   return createRooms(parts)
 }

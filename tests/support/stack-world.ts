@@ -6,6 +6,7 @@ import { expect } from 'vitest'
 import { readFacts } from '../../src/app/stack/facts.ts'
 import { createClients } from '../../src/client/clients.ts'
 import type { Clients } from '../../src/client/clients.ts'
+import { openAuthority } from '../../src/cloud/front/authority.ts'
 import { startTestCloud } from '../../src/cloud/kernel/testing.ts'
 import type { CallResult, TestCloud } from '../../src/cloud/kernel/testing.ts'
 import { compileStack } from '../../src/compile/compile.ts'
@@ -27,7 +28,7 @@ export interface StackWorld {
   readonly cloud: TestCloud
   readonly inventory: Inventory
   engine(options?: { readonly gate?: Gate; readonly token?: string }): Engine<Clients>
-  /** All that the config compiles to, without images and without what stands on them. */
+  /** All that the config compiles to, without what the app makes (wheel, images, releases) and what stands on that. */
   desired(stack: StackInput): Promise<readonly DesiredResource[]>
   plan(stack: StackInput): Promise<Plan>
   /** What a plan would do, by address, with what somebody else did marked. */
@@ -44,7 +45,8 @@ export async function createStackWorld(projectId: string, files: Readonly<Record
   const folder = await mkdtemp(join(tmpdir(), 'kiln-stack-'))
   await mkdir(join(folder, 'engine'))
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
-  const cloud = await startTestCloud(makeAllRooms)
+  const authority = await openAuthority(folder)
+  const cloud = await startTestCloud(() => makeAllRooms(authority.issue))
   const inventory = openInventory({ engine: join(folder, 'engine') }, projectId)
 
   function engine(options: { readonly gate?: Gate; readonly token?: string } = {}): Engine<Clients> {
@@ -61,7 +63,7 @@ export async function createStackWorld(projectId: string, files: Readonly<Record
   async function desired(stack: StackInput): Promise<readonly DesiredResource[]> {
     const config = parseStack(stack)
     const all = compileStack(config, await readFacts({ config, dir: folder, file: join(folder, 'kiln.config.ts') }, new AbortController().signal))
-    const left = new Set<string>(all.flatMap((one) => (one.kind === 'image' || one.kind === 'python-package' ? [one.address] : [])))
+    const left = new Set<string>(all.flatMap((one) => (resourceKinds.has(one.kind) ? [] : [one.address])))
     for (const one of all) if (dependenciesOf(one).some((address) => left.has(address))) left.add(one.address)
     return all.filter((one) => !left.has(one.address))
   }
