@@ -13,7 +13,7 @@ help: ## this list
 setup: ## install npm dependencies and the Debian packages that Kiln uses
 	@./kiln doctor --install >/dev/null
 
-demo: setup ## from examples/moshi to a VM that answers, on the pocket cloud
+demo: setup ## from examples/moshi to two VMs behind a load balancer, on the pocket cloud
 	@./kiln up examples/moshi --yes
 
 test: setup ## all tests; ends with "N passed, N failed"

@@ -2,7 +2,7 @@
 # Installs the Debian packages that only the tests use: Debian's own pip and twine as clients of the index, and Debian's Packer, and what
 # a tiny bootable guest is made of. Quick when nothing is missing.
 set -eu
-packages="python3 python3-pip python3-venv twine python3-setuptools python3-wheel packer curl busybox-static systemd-boot-efi mtools binutils"
+packages="python3 python3-pip python3-venv twine python3-setuptools python3-wheel packer curl busybox-static systemd-boot-efi mtools binutils wrk"
 missing=""
 for package in $packages; do
   dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"

@@ -49,5 +49,19 @@ export default defineStack({
 
   buckets: { 'moshi-storage': { objects: { 'entrypoint.sh': './entrypoint.sh' } } },
 
+  // Two VMs behind a load balancer: `kiln up` makes them, `kiln deploy` and `kiln rollback` bring releases out and back.
+  server: {
+    image: 'moshi-srv',
+    machineType: 'e2-micro',
+    size: 2,
+    serviceAccount: 'moshi-srv-sa',
+    labels: { app: 'moshi', env: 'prod' },
+    strategy: 'rolling',
+    // A demonstration has less patience than production: there, a minute of watching is the default.
+    bakeSeconds: 5,
+    drainSeconds: 10,
+  },
+
+  // One VM for trying things out: `kiln dev`.
   dev: { image: 'moshi-srv', name: 'moshi-dev', machineType: 'e2-small', serviceAccount: 'moshi-srv-sa', labels: { app: 'moshi', env: 'dev' } },
 })

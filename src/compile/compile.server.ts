@@ -15,8 +15,8 @@ import type { Serving, ServingShape } from './serving.ts'
 /** Where Google's load balancers and health probes come from. https://cloud.google.com/load-balancing/docs/firewall-rules */
 const balancerRanges: readonly string[] = ['130.211.0.0/22', '35.191.0.0/16']
 
-/** The load balancer asks often, so that traffic leaves a sick VM within seconds. */
-const balancerCadence = { intervalSeconds: 2, timeoutSeconds: 2, healthyThreshold: 2, unhealthyThreshold: 2 }
+/** Traffic leaves a sick VM after a quarter of a minute: a small machine that is busy with a neighbour's start may be slow for some seconds, and must not lose its requests. */
+const balancerCadence = { intervalSeconds: 5, timeoutSeconds: 5, healthyThreshold: 1, unhealthyThreshold: 3 }
 /** A VM is made anew only after a minute of bad answers: under load a server may be slow without being broken. */
 const healingCadence = { intervalSeconds: 10, timeoutSeconds: 10, healthyThreshold: 1, unhealthyThreshold: 6 }
 

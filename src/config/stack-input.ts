@@ -163,7 +163,7 @@ export interface ServerInput {
   bakeSeconds?: number
   /** The largest share of requests that may fail (5xx) at the load balancer while a release is watched, in percent. Default: 1. */
   maxErrorPercent?: number
-  /** Where every VM says its version, as text or as JSON with a member `version`: each must say that of the release. `false`: not asked. Default: `/version`. */
+  /** Where every VM says its version, as text or as JSON with a member `version`: each must say that of the release. Asked where this machine reaches the VMs, as on the pocket cloud. `false`: not asked. Default: `/version`. */
   versionPath?: string | false
   /** How long a VM that leaves may still answer the requests that it has, in seconds. Default: 30. */
   drainSeconds?: number

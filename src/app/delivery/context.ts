@@ -42,6 +42,8 @@ export interface DeliveryParts {
   readonly serving: Serving
   readonly signal: AbortSignal
   readonly note: (text: string) => void
+  /** This machine reaches no VM by itself, as on Google: none is asked for its version. */
+  readonly isRemote?: boolean
 }
 
 /** @throws KilnError E_NOT_FOUND when the config has no section `server` */

@@ -9,10 +9,10 @@ const MOST_BYTES = 65_536
 /** Asked at the load balancer at every look, so that all VMs behind it take part. */
 const REQUESTS_PER_LOOK = 5
 
-export function releaseProbes(parts: Pick<DeliveryParts, 'serving' | 'signal' | 'clients'>): Probes {
+export function releaseProbes(parts: Pick<DeliveryParts, 'serving' | 'signal' | 'clients' | 'isRemote'>): Probes {
   const { serving, signal } = parts
   const { server } = serving
-  const path = server.versionPath
+  const path = parts.isRemote === true ? false : server.versionPath
   return {
     mostFailedShare: server.maxErrorPercent / 100,
     errors: balancerErrors(parts),

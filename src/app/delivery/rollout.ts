@@ -23,11 +23,12 @@ interface RolloutOptions {
   readonly signal: AbortSignal
   readonly note: (text: string) => void
   readonly request: RolloutRequest
+  readonly isRemote: boolean
 }
 
-export function createRollout({ home, stack, clients, signal, note, request }: RolloutOptions): SessionRollout {
+export function createRollout({ home, stack, clients, signal, note, request, isRemote }: RolloutOptions): SessionRollout {
   let last: DeployResult | undefined
-  const open = (tell: (text: string) => void): Releases => openReleases({ home, clients, serving: requireServing(stack.config), signal, note: tell }, request)
+  const open = (tell: (text: string) => void): Releases => openReleases({ home, clients, serving: requireServing(stack.config), signal, note: tell, isRemote }, request)
   return {
     isForced: request.force === true,
     last: () => last,

@@ -147,7 +147,7 @@ export async function createStage(): Promise<Stage> {
   async function engineOf(request: Partial<RolloutRequest> = {}): Promise<Engine<Clients>> {
     const stack = await loadStack(dir)
     const full = { who: 'ann', why: 'test', ...request }
-    const rollout = createRollout({ home, stack, clients: here(), signal: new AbortController().signal, note: (text) => void notes.push(text), request: full })
+    const rollout = createRollout({ home, stack, clients: here(), signal: new AbortController().signal, note: (text) => void notes.push(text), request: full, isRemote: false })
     return {
       stack: project,
       kinds: [...[...resourceKinds.values()].map((entry) => entry.kind), releaseLedgerKind, releaseKind(rollout)],

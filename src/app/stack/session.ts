@@ -145,7 +145,7 @@ export async function openSession(options: SessionOptions): Promise<StackSession
       index,
     }),
   )
-  const rollout = createRollout({ home, stack, clients, signal, note: options.note, request: options.rollout ?? defaultRequest() })
+  const rollout = createRollout({ home, stack, clients, signal, note: options.note, request: options.rollout ?? defaultRequest(), isRemote: cloud.target === 'gcp' })
   return {
     home,
     stack,
