@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { waitFor } from '../src/base/wait.ts'
-import { startLoad } from './support/load.ts'
+import { startLoad, stopAllLoads } from './support/load.ts'
 import type { LoadResult } from './support/load.ts'
 import { createWorkplace } from './support/kiln.ts'
 import type { KilnResult, Workplace } from './support/kiln.ts'
@@ -76,7 +76,10 @@ beforeAll(async () => {
       ),
   )
 })
-afterAll(() => place.remove())
+afterAll(async () => {
+  await stopAllLoads()
+  await place.remove()
+})
 
 test('kiln up ends with a group of two behind the load balancer, and release 1', async () => {
   const result = await place.kiln(['up', '--yes', '--json'])

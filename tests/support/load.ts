@@ -11,6 +11,14 @@ export interface LoadResult {
   readonly seen: readonly string[]
 }
 
+/** Every load of this process that was not stopped. */
+const running = new Set<Load>()
+
+/** For the end of a test file: whatever failed, nobody goes on asking. */
+export async function stopAllLoads(): Promise<void> {
+  for (const load of running) await load.stop().catch(() => {})
+}
+
 export interface Load {
   /** What answered so far. */
   seen(): readonly string[]
@@ -24,15 +32,22 @@ export function startLoad(url: string): Load {
   let text = ''
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
   const ended = once(child, 'close')
+  // A test that fails never stops its load: it ends with the test's process at the latest.
+  const end = (): void => void child.kill('SIGKILL')
+  process.once('exit', end)
   const seen = (): readonly string[] => [...text.matchAll(/^seen (.*)$/gm)].map((match) => match[1] ?? '')
-  return {
+  const load: Load = {
     seen,
     async stop() {
       child.kill('SIGINT')
       await ended
+      process.off('exit', end)
+      running.delete(load)
       const [, requests, failed] = /^requests (\d+) failed (\d+)$/m.exec(text) ?? []
       if (requests === undefined || failed === undefined) throw new Error(`wrk said nothing of requests:\n${text}`)
       return { requests: Number(requests), failed: Number(failed), seen: seen() }
     },
   }
+  running.add(load)
+  return load
 }
