@@ -24,15 +24,19 @@ import time
 import urllib.request
 
 _TURNED = {}
+_MOOD = {}
 
 
 def _mood_is_bad():
     """sick: never well; turning: well for a minute, then not."""
-    try:
+    if "is" not in _MOOD:
         url = "http://169.254.169.254/computeMetadata/v1/instance/attributes/mood"
-        mood = urllib.request.urlopen(urllib.request.Request(url, headers={"Metadata-Flavor": "Google"}), timeout=5).read().decode()
-    except OSError:
-        return False
+        try:
+            # Asked once: the metadata server is away while the daemon is, and health must not hang on that.
+            _MOOD["is"] = urllib.request.urlopen(urllib.request.Request(url, headers={"Metadata-Flavor": "Google"}), timeout=5).read().decode()
+        except OSError:
+            return False
+    mood = _MOOD["is"]
     return mood == "sick" or (mood == "turning" and time.monotonic() - _TURNED.setdefault("at", time.monotonic()) > 20)
 
 `
@@ -65,7 +69,7 @@ function deploy(...args: readonly string[]): Promise<KilnResult> {
 }
 
 beforeAll(async () => {
-  place = await createWorkplace({ group: true })
+  place = await createWorkplace({ group: true, sharedCache: true })
   await edit('kiln.config.ts', (text) => text.replace("health: { path: '/healthz', port: 8080 }", "health: { path: '/healthz', port: 8080, timeoutSeconds: 240 }"))
   await edit('server/src/moshi_server/app.py', (text) =>
     text

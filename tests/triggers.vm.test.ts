@@ -42,7 +42,7 @@ async function served(url: string): Promise<unknown> {
 }
 
 beforeAll(async () => {
-  place = await createWorkplace()
+  place = await createWorkplace({ sharedCache: true })
   clone = dirname(place.stack)
   const config = join(place.stack, 'kiln.config.ts')
   await writeFile(config, (await readFile(config, 'utf8')).replace(/\}\)\s*$/, "  github: { repository: 'moshi/moshi' },\n})\n"))

@@ -31,7 +31,7 @@ async function runProject(project: string): Promise<void> {
       {
         cwd: root,
         stdio: ['ignore', 'inherit', 'inherit'],
-        env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`, KILN_HOME: join(folder, 'unused-home') },
+        env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`, KILN_HOME: join(folder, 'unused-home'), KILN_TEST_CACHE: join(folder, 'cache') },
       },
     )
     child.once('exit', (code) => resolve(code ?? 1))

@@ -1,6 +1,6 @@
 /** Runs the real command line in tests: its own data folder, its own copy of the example. */
 import { spawn } from 'node:child_process'
-import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../../tools/imports.ts'
@@ -29,6 +29,8 @@ export interface Workplace {
 export interface WorkplaceOptions {
   /** Keep the example's section `server`: a group behind a load balancer, instead of the dev VM alone. */
   readonly group?: boolean
+  /** Use what earlier test files baked (layers, wheels, disks by key), where the run has a folder for that. Imports and boot tests are its own. */
+  readonly sharedCache?: boolean
 }
 
 /** A fresh data folder and a copy of the example; without its group, which most tests would only wait for. */
@@ -37,6 +39,13 @@ export async function createWorkplace(choice: WorkplaceOptions = {}): Promise<Wo
   const home = join(folder, 'home')
   const stack = join(folder, 'moshi')
   await cp(join(root, 'examples/moshi'), stack, { recursive: true })
+
+  const cache = process.env['KILN_TEST_CACHE']
+  if (choice.sharedCache === true && cache !== undefined) {
+    await mkdir(cache, { recursive: true })
+    await mkdir(home)
+    await symlink(cache, join(home, 'cache'))
+  }
 
   if (choice.group !== true) {
     const config = join(stack, 'kiln.config.ts')

@@ -1,5 +1,6 @@
 -- For wrk: about twenty requests a second, and a line for every version that answers for the first time.
 local seen = {}
+local troubles = 0
 io.stdout:setvbuf("no")
 
 function setup(thread)
@@ -12,6 +13,10 @@ end
 
 function response(status, headers, body)
   local answer = status == 200 and string.match(body, '"version": *"([^"]+)"') or "status " .. status
+  if status ~= 200 and troubles < 200 then
+    troubles = troubles + 1
+    io.write("trouble ", os.date("!%H:%M:%S"), " status ", status, "\n")
+  end
   if answer and not seen[answer] then
     seen[answer] = true
     io.write("seen ", answer, "\n")

@@ -9,6 +9,8 @@ export interface LoadResult {
   readonly failed: number
   /** Versions, in the order in which they answered first; `status N` for others than 200. */
   readonly seen: readonly string[]
+  /** Seconds with answers other than 200, as `HH:MM:SS status N` in UTC: where to look in the logs when a test fails. */
+  readonly troubles: readonly string[]
 }
 
 /** Every load of this process that was not stopped. */
@@ -45,7 +47,7 @@ export function startLoad(url: string): Load {
       running.delete(load)
       const [, requests, failed] = /^requests (\d+) failed (\d+)$/m.exec(text) ?? []
       if (requests === undefined || failed === undefined) throw new Error(`wrk said nothing of requests:\n${text}`)
-      return { requests: Number(requests), failed: Number(failed), seen: seen() }
+      return { requests: Number(requests), failed: Number(failed), seen: seen(), troubles: [...new Set([...text.matchAll(/^trouble (.*)$/gm)].map((match) => match[1] ?? ''))] }
     },
   }
   running.add(load)

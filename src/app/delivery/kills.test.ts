@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createClients } from '../../client/clients.ts'
 import { describeError } from '../../base/errors.ts'
+import { sleep } from '../../base/wait.ts'
 import { cloudStatus, ownerToken } from '../cloud/control.ts'
 import { openReleases, shapeOf, strategyOf } from './context.ts'
 import { servingStatus } from './live.ts'
@@ -36,7 +37,7 @@ function random(start: number): () => number {
   }
 }
 
-/** Requests one after the other until it is told to stop; what they were answered, with how often. */
+/** Requests one after the other, some forty a second, until it is told to stop; what they were answered, with how often. */
 function load(url: string): { stop(): Promise<Readonly<Record<string, number>>> } {
   const seen: Record<string, number> = {}
   const state = { isOver: false }
@@ -50,6 +51,8 @@ function load(url: string): { stop(): Promise<Readonly<Record<string, number>>> 
         (error: unknown) => describeError(error),
       )
       seen[answer] = (seen[answer] ?? 0) + 1
+      // The rollout needs the processor too.
+      await sleep(20)
     }
   })()
   return {
