@@ -22,6 +22,8 @@ test('a line when something starts, tells something or ends; nothing for what st
     { type: 'start', address: 'image/moshi-srv', action: 'update' },
     { type: 'note', address: 'image/moshi-srv', text: 'installing 112 Debian packages' },
     { type: 'done', address: 'image/moshi-srv', action: 'update', durationMs: 119_700 },
+    { type: 'start', address: 'service/storage.googleapis.com', action: 'create' },
+    { type: 'done', address: 'service/storage.googleapis.com', action: 'noop', durationMs: 3 },
     { type: 'start', address: 'secret/old', action: 'delete' },
     { type: 'failed', address: 'secret/old', action: 'delete', error: new Error('no') },
     { type: 'skipped', address: 'project/old', because: 'secret/old' },
@@ -30,6 +32,8 @@ test('a line when something starts, tells something or ends; nothing for what st
   expect(text).toBe(`  ... update image/moshi-srv
       image/moshi-srv: installing 112 Debian packages
   ok  image/moshi-srv updated (2 min 0 s)
+  ... create service/storage.googleapis.com
+  ok  service/storage.googleapis.com is as it should be already
   ... delete secret/old
   ERR secret/old could not be deleted
   --- project/old skipped: secret/old failed

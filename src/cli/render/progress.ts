@@ -24,9 +24,16 @@ const past: Readonly<Record<string, string>> = { create: 'created', update: 'upd
 
 function createLines(stream: NodeJS.WriteStream): ProgressRenderer {
   const write = (text: string): void => void stream.write(`${text}\n`)
+  const begun = new Set<Address>()
   return {
     onEvent(event) {
-      if (event.type === 'start' && event.action !== 'noop') write(`  ... ${event.action} ${event.address}`)
+      if (event.type === 'start' && event.action !== 'noop') {
+        begun.add(event.address)
+        write(`  ... ${event.action} ${event.address}`)
+        return
+      }
+      // Something else made it meanwhile, as one API brings others with it: what was begun in sight ends in sight.
+      if (event.type === 'done' && event.action === 'noop' && begun.has(event.address)) write(`  ok  ${event.address} is as it should be already`)
       else if (event.type === 'note') write(`      ${event.address}: ${event.text}`)
       else if (event.type === 'done' && event.action !== 'noop') write(`  ok  ${event.address} ${past[event.action] ?? event.action} (${formatDuration(event.durationMs)})`)
       else if (event.type === 'failed') write(`  ERR ${event.address} could not be ${past[event.action] ?? event.action}`)
