@@ -1,30 +1,15 @@
 /** `kiln publish`, `kiln bake`, `kiln dev`: one part of the stack and what it stands on. */
 import { KilnError } from '../base/errors.ts'
 import { applyPlan } from '../engine/apply.ts'
-import { dependenciesOf } from '../engine/graph.ts'
 import { acquireLease } from '../engine/lease.ts'
-import { planStack } from '../engine/plan.ts'
 import type { Address, DesiredResource } from '../engine/types.ts'
 import { loadStack } from '../config/load.ts'
 import type { VerbOptions } from './up.ts'
 import { vmName } from './stack/dev-vm.ts'
 import { waitHealthy } from './stack/health.ts'
+import { planPart } from './stack/part.ts'
 import { openSession } from './stack/session.ts'
 import type { StackSession } from './stack/session.ts'
-
-/** The named resources and everything that they depend on, in the given order. */
-export function closureOf(desired: readonly DesiredResource[], addresses: readonly Address[]): readonly DesiredResource[] {
-  const byAddress = new Map(desired.map((resource) => [resource.address, resource]))
-  const wanted = new Set<Address>()
-  const visit = (address: Address): void => {
-    const resource = byAddress.get(address)
-    if (resource === undefined || wanted.has(address)) return
-    wanted.add(address)
-    for (const dependency of dependenciesOf(resource)) visit(dependency)
-  }
-  for (const address of addresses) visit(address)
-  return desired.filter((resource) => wanted.has(resource.address))
-}
 
 type Attributes = Readonly<Record<string, unknown>>
 
@@ -45,14 +30,10 @@ async function withPart<T>(options: VerbOptions, verb: string, addressOf: (sessi
     const session = await openSession(options)
     try {
       const address = addressOf(session)
-      const desired = options.cold === true ? session.desired.map((each) => (each.address === address ? bootsCold(each) : each)) : session.desired
-      const planned = await planStack(session.engine, closureOf(desired, [address]))
-      // What this part does not need is not this verb's to remove.
-      const nodes = planned.plan.nodes.filter((node) => node.action !== 'delete' && node.action !== 'forget')
-      const limited = { ...planned, plan: { ...planned.plan, nodes } }
-      await options.onPlan?.(limited.plan)
-      const result = await applyPlan(session.engine, limited)
-      const node = nodes.find((each) => each.address === address)
+      const planned = await planPart(session, [address], (each) => (options.cold === true && each.address === address ? bootsCold(each) : each))
+      await options.onPlan?.(planned.plan)
+      const result = await applyPlan(session.engine, planned)
+      const node = planned.plan.nodes.find((each) => each.address === address)
       return await use({ session, attributes: result.attributes.get(address) ?? {}, changes: result.changes, unchanged: node?.action === 'noop', reasons: node?.reasons ?? [] })
     } finally {
       session.close()

@@ -19,16 +19,19 @@ import { releaseLedgerKind } from './kinds/release-ledger.ts'
 import { startCloud } from './cloud/control.ts'
 import { balancerUrl, waitForBalancer } from './delivery/balancer.ts'
 import { throwReleaseError } from './delivery/failures.ts'
-import { servingStatus } from './delivery/live.ts'
-import type { ServingStatus } from './delivery/live.ts'
 import { pocketClients } from './stack/cloud-clients.ts'
+import type { Target } from './stack/cloud.ts'
 import { waitHealthy } from './stack/health.ts'
 import { removalParts } from './stack/removal-parts.ts'
 import { openSession } from './stack/session.ts'
 import type { StackSession } from './stack/session.ts'
+import { statusOf } from './status.ts'
+import type { StatusResult } from './status.ts'
 
 export interface VerbOptions {
   readonly home: KilnHome
+  /** Default: the pocket cloud. */
+  readonly target?: Target
   readonly dir: string
   readonly signal: AbortSignal
   readonly note: (text: string) => void
@@ -139,65 +142,14 @@ export async function plan(options: VerbOptions): Promise<Plan> {
   }
 }
 
-export interface StatusRow {
-  readonly address: string
-  readonly state: 'ok' | 'missing' | 'differs' | 'drifted' | 'extra'
-  readonly reasons: readonly string[]
-}
-
-export interface StatusResult extends Record<string, unknown> {
-  readonly stack: string
-  readonly cloud: string
-  readonly resources: readonly StatusRow[]
-  readonly url: string | undefined
-  readonly healthy: boolean | undefined
-  /** The group behind the load balancer; undefined without a section `server`, or while nothing of it is there. */
-  readonly server: ServingStatus | undefined
-}
-
 /** What is there, compared with the config; drift is told apart from changes of the config. */
 export async function status(options: VerbOptions): Promise<StatusResult> {
   const session = await openSession(options)
   try {
     const planned = await planWhole(session)
-    return await statusOf(session, planned.plan.nodes, planned, options)
+    return await statusOf(session, planned.plan.nodes, options)
   } finally {
     session.close()
-  }
-}
-
-/** The rows of a plan, and how the server is now. */
-export async function statusOf(session: StackSession, nodes: Plan['nodes'], planned: PlannedStack, options: VerbOptions): Promise<StatusResult> {
-  const resources = nodes.map((node): StatusRow => ({ address: node.address, state: stateOf(node), reasons: node.action === 'noop' ? [] : node.reasons }))
-  const { serving, clients } = session
-  const server = serving === undefined ? undefined : await servingStatus({ home: options.home, clients, serving, signal: options.signal, note: options.note })
-  const health = serving === undefined ? await devHealth(session, planned) : server
-  return { stack: session.name, cloud: session.url, resources, url: health?.url, healthy: health?.healthy, server }
-}
-
-async function devHealth(session: StackSession, planned: PlannedStack): Promise<{ readonly url: string; readonly healthy: boolean } | undefined> {
-  const { dev } = session.stack.config
-  const ip = dev === undefined ? undefined : text(planned.observed.get(`instance/${dev.name}`)?.['externalIp'])
-  return dev === undefined || ip === undefined || ip === '' ? undefined : healthNow(session, dev.image, ip)
-}
-
-function stateOf(node: Plan['nodes'][number]): StatusRow['state'] {
-  if (node.drifted) return 'drifted'
-  if (node.action === 'noop') return 'ok'
-  if (node.action === 'create') return 'missing'
-  return node.action === 'delete' || node.action === 'forget' ? 'extra' : 'differs'
-}
-
-async function healthNow(session: StackSession, image: string, ip: string): Promise<{ readonly url: string; readonly healthy: boolean } | undefined> {
-  const spec = session.stack.config.images[image]
-  if (spec === undefined || !('health' in spec)) return undefined
-  const url = `http://${ip}:${spec.health.port}`
-  try {
-    const response = await fetch(`${url}${spec.health.path}`, { signal: AbortSignal.timeout(5000) })
-    await response.body?.cancel()
-    return { url, healthy: response.ok }
-  } catch {
-    return { url, healthy: false }
   }
 }
 

@@ -13,6 +13,8 @@ import { readTextIfExists } from '../host/files.ts'
 import type { KilnHome } from '../host/home.ts'
 import { accepts } from '../host/ports.ts'
 import { cloudStatus } from './cloud/control.ts'
+import { openGoogleCloud } from './stack/cloud.ts'
+import type { Target } from './stack/cloud.ts'
 import { pocketClients } from './stack/cloud-clients.ts'
 import { vmName } from './stack/dev-vm.ts'
 
@@ -30,13 +32,19 @@ export interface VmTarget {
  * The VM that is meant: the named one, else the dev VM of the config.
  * @throws KilnError E_CLOUD_NOT_RUNNING, E_NOT_FOUND
  */
-export async function findVm(options: { readonly home: KilnHome; readonly dir: string; readonly name: string | undefined }): Promise<VmTarget> {
+export async function findVm(options: { readonly home: KilnHome; readonly target?: Target; readonly dir: string; readonly name: string | undefined }): Promise<VmTarget> {
   const { config } = await loadStack(options.dir)
   const name = vmName(options.name, config)
-  const cloud = await cloudStatus(options.home)
-  if (cloud.url === undefined) throw new KilnError('E_CLOUD_NOT_RUNNING', 'the pocket cloud is not running', { hint: 'start it: kiln cloud start' })
   const servers = new Set(Object.entries(config.images).flatMap(([family, image]) => (isServerImage(image) ? [family] : [])))
-  return { clients: pocketClients(options.home, cloud.url), home: options.home, project: config.project.id, zone: config.location.zone, name, servers }
+  const clients = options.target === 'gcp' ? openGoogleCloud().clients : await runningPocket(options.home)
+  return { clients, home: options.home, project: config.project.id, zone: config.location.zone, name, servers }
+}
+
+/** Whoever looks into a VM starts no cloud for it. */
+async function runningPocket(home: KilnHome): Promise<Clients> {
+  const { url } = await cloudStatus(home)
+  if (url === undefined) throw new KilnError('E_CLOUD_NOT_RUNNING', 'the pocket cloud is not running', { hint: 'start it: kiln cloud start' })
+  return pocketClients(home, url)
 }
 
 /** @throws KilnError E_NOT_FOUND that lists the VMs that are there */

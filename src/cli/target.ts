@@ -1,13 +1,19 @@
 /** The option that says which cloud a verb works on, and the verbs of that cloud. */
-import type { Plan } from '../app/plan-types.ts'
-import type { StatusResult, UpResult, VerbOptions } from '../app/up.ts'
+import type { Plan, Target } from '../app/plan-types.ts'
+import type { StatusResult } from '../app/status.ts'
+import type { UpResult, VerbOptions } from '../app/up.ts'
 import type { Invocation, OptionSpec } from './define-command.ts'
 
 export const targetOption: OptionSpec = { flags: '--target <cloud>', help: 'pocket: the pocket cloud of this KILN_HOME (default); gcp: Google Cloud', choices: ['pocket', 'gcp'] }
 
+/** The cloud that the verb was asked to work on. */
+export function targetOf({ options }: Pick<Invocation, 'options'>): Target {
+  return options['target'] === 'gcp' ? 'gcp' : 'pocket'
+}
+
 /** True when the verb is for Google Cloud. */
-export function isOnGoogle({ options }: Pick<Invocation, 'options'>): boolean {
-  return options['target'] === 'gcp'
+export function isOnGoogle(invocation: Pick<Invocation, 'options'>): boolean {
+  return targetOf(invocation) === 'gcp'
 }
 
 export interface StackVerbs {

@@ -5,10 +5,11 @@ import type { Invocation } from './define-command.ts'
 import { renderPlan } from './render/plan.ts'
 import { createProgress } from './render/progress.ts'
 import type { ProgressRenderer } from './render/progress.ts'
+import { targetOf } from './target.ts'
 
 /** Options of a verb without progress: for those that change nothing. */
 export function verbOptions(invocation: Invocation, dir: string): VerbOptions {
-  return { home: invocation.home, dir, signal: invocation.signal, note: invocation.note }
+  return { home: invocation.home, target: targetOf(invocation), dir, signal: invocation.signal, note: invocation.note }
 }
 
 /** Runs `work` with the plan shown, the question asked when something would change, and the terminal restored at the end. */

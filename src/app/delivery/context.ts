@@ -16,6 +16,7 @@ import { createReleases } from '../../release/releases.ts'
 import type { Releases } from '../../release/releases.ts'
 import type { ReleaseEvent } from '../../release/run.ts'
 import { warmStartKey } from '../../release/template.ts'
+import type { StackCloud } from '../stack/cloud.ts'
 import { releaseProbes } from './probes.ts'
 
 export type StrategyName = Strategy['kind']
@@ -44,6 +45,15 @@ export interface DeliveryParts {
   readonly note: (text: string) => void
   /** This machine reaches no VM by itself, as on Google: none is asked for its version. */
   readonly isRemote?: boolean
+}
+
+/** The parts on a cloud that is open. */
+export function partsOf(
+  { clients, target }: Pick<StackCloud, 'clients' | 'target'>,
+  serving: Serving,
+  { home, signal, note }: Pick<DeliveryParts, 'home' | 'signal' | 'note'>,
+): DeliveryParts {
+  return { home, clients, serving, signal, note, isRemote: target === 'gcp' }
 }
 
 /** @throws KilnError E_NOT_FOUND when the config has no section `server` */

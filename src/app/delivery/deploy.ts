@@ -6,17 +6,15 @@ import { KilnError } from '../../base/errors.ts'
 import { loadStack } from '../../config/load.ts'
 import { applyPlan } from '../../engine/apply.ts'
 import { acquireLease } from '../../engine/lease.ts'
-import { planStack } from '../../engine/plan.ts'
 import type { Plan } from '../../engine/types.ts'
 import type { DeployResult } from '../../release/deploy.ts'
 import type { Releases } from '../../release/releases.ts'
-import { startCloud } from '../cloud/control.ts'
-import { closureOf } from '../parts.ts'
-import { pocketClients } from '../stack/cloud-clients.ts'
+import { openCloud } from '../stack/cloud.ts'
+import { planPart } from '../stack/part.ts'
 import { openSession } from '../stack/session.ts'
 import type { VerbOptions } from '../up.ts'
 import { balancerUrl } from './balancer.ts'
-import { openReleases, pruneAfter, requireServing, shapeOf, strategyOf } from './context.ts'
+import { openReleases, partsOf, pruneAfter, requireServing, shapeOf, strategyOf } from './context.ts'
 import type { DeliveryParts, RolloutRequest } from './context.ts'
 import { throwReleaseError } from './failures.ts'
 import { imageToRelease } from './images.ts'
@@ -78,12 +76,11 @@ async function deployFolder(options: DeployOptions): Promise<DeployReport> {
   try {
     const session = await openSession({ ...options, rollout: options })
     try {
-      const planned = await planStack(session.engine, closureOf(session.desired, [`release/${serving.name}`]))
-      // What the server does not need is not this verb's to remove.
-      const nodes = planned.plan.nodes.filter((node) => node.action !== 'delete' && node.action !== 'forget')
-      const limited = { ...planned, plan: { ...planned.plan, nodes } }
-      await options.onPlan?.(limited.plan)
-      await applyPlan(session.engine, limited).catch(throwReleaseError)
+      // On Google Terraform has made the group, or nobody has.
+      if (session.target === 'gcp') await requireLoadBalancer(partsOf(session, serving, options))
+      const planned = await planPart(session, [`release/${serving.name}`])
+      await options.onPlan?.(planned.plan)
+      await applyPlan(session.engine, planned).catch(throwReleaseError)
       const result = session.rollout.last() ?? (await servingNow(session.rollout.releases()))
       return report(result, await balancerUrl(session.clients, serving), performance.now() - startedAt)
     } finally {
@@ -120,16 +117,13 @@ async function withReleases(options: VerbOptions, verb: string, request: Paramet
   const serving = requireServing(config)
   const lease = await acquireLease(options.home, config.project.id, verb)
   try {
-    const { started, daemon } = await startCloud({ home: options.home })
-    if (started) options.note(`started the pocket cloud at ${daemon.url}`)
-    const clients = pocketClients(options.home, daemon.url)
-    const parts: DeliveryParts = { home: options.home, clients, serving, signal: options.signal, note: options.note }
+    const parts = partsOf(await openCloud(options), serving, options)
     await requireLoadBalancer(parts)
     await options.onPlan?.(emptyPlan(config.project.id, serving.name, verb))
     const releases = openReleases(parts, request)
     const result = await work(releases, parts)
     if (result.outcome === 'live') await pruneAfter(releases, parts, verb)
-    return report(result, await balancerUrl(clients, serving), performance.now() - startedAt)
+    return report(result, await balancerUrl(parts.clients, serving), performance.now() - startedAt)
   } finally {
     await lease.release()
   }

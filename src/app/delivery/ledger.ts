@@ -6,10 +6,9 @@ import { acquireLease } from '../../engine/lease.ts'
 import type { Release } from '../../release/ledger.schema.ts'
 import { bucketObjects } from '../../release/objects.ts'
 import type { ReleaseList, Releases } from '../../release/releases.ts'
-import { startCloud } from '../cloud/control.ts'
-import { pocketClients } from '../stack/cloud-clients.ts'
+import { openCloud } from '../stack/cloud.ts'
 import type { VerbOptions } from '../up.ts'
-import { openReleases, requireServing } from './context.ts'
+import { openReleases, partsOf, requireServing } from './context.ts'
 import type { DeliveryParts } from './context.ts'
 import { userName } from './rollout.ts'
 
@@ -105,9 +104,7 @@ export async function pruneReleases(options: VerbOptions & { readonly keep?: num
 async function openParts(options: VerbOptions): Promise<DeliveryParts> {
   const { config } = await loadStack(options.dir)
   const serving = requireServing(config)
-  const { started, daemon } = await startCloud({ home: options.home })
-  if (started) options.note(`started the pocket cloud at ${daemon.url}`)
-  return { home: options.home, clients: pocketClients(options.home, daemon.url), serving, signal: options.signal, note: options.note }
+  return partsOf(await openCloud(options), serving, options)
 }
 
 /** Undefined while there is no ledger. */

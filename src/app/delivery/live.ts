@@ -65,8 +65,11 @@ export async function servingStatus(parts: DeliveryParts): Promise<ServingStatus
 }
 
 /** @throws KilnError E_NOT_FOUND when the stack's load balancer is not there */
-export async function requireLoadBalancer({ clients, serving }: DeliveryParts): Promise<void> {
-  const nothing = (): KilnError => new KilnError('E_NOT_FOUND', `the load balancer of the stack (backend service ${serving.name}) is not there`, { hint: 'run `kiln up` first' })
+export async function requireLoadBalancer({ clients, serving, isRemote }: DeliveryParts): Promise<void> {
+  const nothing = (): KilnError =>
+    new KilnError('E_NOT_FOUND', `the load balancer of the stack (backend service ${serving.name}) is not there`, {
+      hint: `run first: kiln up${isRemote === true ? ' --target gcp' : ''}`,
+    })
   try {
     if ((await googleFleet(clients, { projectId: serving.projectId, zone: serving.zone }).backends(serving.name)) === undefined) throw nothing()
   } catch (error) {

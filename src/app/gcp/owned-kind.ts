@@ -24,7 +24,7 @@ export function ownedByTerraform(kind: AnyKind<Clients>): AnyKind<Clients> {
     create(_context, props) {
       // parse() of the kind has checked the props: they name the thing
       throw new KilnError('E_PLAN', `Terraform has not made the ${kind.kind} ${JSON.stringify(kind.identity(props))}`, {
-        hint: 'run `kiln synth` and look whether ops/terraform has it; then run the same command again',
+        hint: 'run `kiln up --target gcp`; if it says the same, look whether ops/terraform has it',
       })
     },
     update: (_context, _props, observed) => Promise.resolve(observed),

@@ -6,11 +6,13 @@ import { acquireLease } from '../../engine/lease.ts'
 import { planStack } from '../../engine/plan.ts'
 import type { Address, Plan } from '../../engine/types.ts'
 import { loadStack } from '../../config/load.ts'
+import { closureOf } from '../stack/part.ts'
 import { resourceKinds } from '../../resources/kinds.ts'
 import { serviceKind } from '../../resources/service/provider.ts'
-import { closureOf } from '../parts.ts'
-import { finishUp, statusOf } from '../up.ts'
-import type { StatusResult, UpResult, VerbOptions } from '../up.ts'
+import { statusOf } from '../status.ts'
+import type { StatusResult } from '../status.ts'
+import { finishUp } from '../up.ts'
+import type { UpResult, VerbOptions } from '../up.ts'
 import { repositorySettings, setUpRepository } from './github.ts'
 import { isOwnedByTerraform } from './owned-kind.ts'
 import { imageLink, planGoogle, requireAsShown } from './plan.ts'
@@ -110,7 +112,7 @@ export async function status(options: VerbOptions): Promise<StatusResult> {
   const session = await openGoogleSession(options)
   try {
     const planned = await planGoogle(session)
-    return await statusOf(session.base, planned.plan.nodes, planned.direct, options)
+    return await statusOf(session.base, planned.plan.nodes, options)
   } finally {
     session.close()
   }

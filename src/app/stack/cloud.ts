@@ -17,8 +17,20 @@ export interface StackCloud {
   readonly accountToken: (email: string) => () => Promise<string>
 }
 
-/** Starts the pocket cloud if it does not run. @throws KilnError of the cloud's start */
-export async function openPocketCloud(home: KilnHome, note: (text: string) => void): Promise<StackCloud> {
+export interface CloudOptions {
+  readonly home: KilnHome
+  readonly note: (text: string) => void
+  /** Default: the pocket cloud. */
+  readonly target?: Target
+}
+
+/** The cloud that a verb was asked to work on. @throws KilnError of the pocket cloud's start */
+export async function openCloud({ home, note, target }: CloudOptions): Promise<StackCloud> {
+  return target === 'gcp' ? openGoogleCloud() : openPocketCloud(home, note)
+}
+
+/** Starts the pocket cloud if it does not run. */
+async function openPocketCloud(home: KilnHome, note: (text: string) => void): Promise<StackCloud> {
   const { started, daemon } = await startCloud({ home })
   if (started) note(`started the pocket cloud at ${daemon.url}`)
   const clients = pocketClients(home, daemon.url)

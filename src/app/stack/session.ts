@@ -30,8 +30,8 @@ import type { SessionRollout } from '../delivery/rollout.ts'
 import type { RolloutRequest } from '../delivery/context.ts'
 import { openBakeQueue } from './bake-queue.ts'
 import type { BakeQueue } from './bake-queue.ts'
-import { inventoryName, openPocketCloud } from './cloud.ts'
-import type { StackCloud } from './cloud.ts'
+import { inventoryName, openCloud } from './cloud.ts'
+import type { StackCloud, Target } from './cloud.ts'
 import { readFacts } from './facts.ts'
 import { createImageParts } from './image-parts.ts'
 import { readImageSpecs } from './image-specs.ts'
@@ -46,6 +46,8 @@ export interface SessionOptions {
   readonly onEvent?: (event: EngineEvent) => void
   readonly note: (text: string) => void
   /** Default: the pocket cloud of the data folder. */
+  readonly target?: Target
+  /** In place of the target's own. */
   readonly cloud?: StackCloud
   /** Bake every layer anew. */
   readonly noCache?: boolean
@@ -60,6 +62,7 @@ export interface StackSession {
   readonly stack: LoadedStack
   /** The project's id: the key of inventory and lease. */
   readonly name: string
+  readonly target: Target
   /** What people are told of the cloud. */
   readonly url: string
   readonly clients: Clients
@@ -104,7 +107,7 @@ export async function openSession(options: SessionOptions): Promise<StackSession
   const queue = await openBakeQueue(baker, stack.dir)
   if (options.updateLock === true) queue.unpin()
   const source = await readSource(options, stack, specs, queue)
-  const cloud = options.cloud ?? (await openPocketCloud(home, options.note))
+  const cloud = options.cloud ?? (await openCloud(options))
   const { clients } = cloud
   const compiled = compileStack(stack.config, {
     ...(await readFacts(stack, signal)),
@@ -150,6 +153,7 @@ export async function openSession(options: SessionOptions): Promise<StackSession
     home,
     stack,
     name,
+    target: cloud.target,
     url: cloud.url,
     clients,
     queue,

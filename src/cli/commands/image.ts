@@ -1,12 +1,14 @@
 /** Verbs over one part: publish, bake. */
 import type { Command } from 'commander'
 import { defineCommand } from '../define-command.ts'
+import { targetOption } from '../target.ts'
 import { withProgress } from '../with-progress.ts'
 
 export function addImageCommands(program: Command): void {
   defineCommand(program, {
     name: 'publish',
     summary: 'build the wheel and upload it to the private index; published versions never change',
+    options: [targetOption],
     stack: true,
     asks: true,
     async action(invocation) {
@@ -24,6 +26,7 @@ export function addImageCommands(program: Command): void {
     options: [
       { flags: '--no-cache', help: 'make every layer anew; with an image that is there already: bake again and compare the bytes' },
       { flags: '--update-lock', help: 'take the newest Debian packages of the suite instead of those in kiln.lock' },
+      targetOption,
     ],
     stack: true,
     asks: true,

@@ -4,6 +4,7 @@ import { KilnError } from '../../base/errors.ts'
 import { defineCommand, wholeNumber } from '../define-command.ts'
 import type { Invocation } from '../define-command.ts'
 import { renderRelease, renderReleases, renderReport } from '../render/releases.ts'
+import { targetOption } from '../target.ts'
 import { verbOptions, withProgress } from '../with-progress.ts'
 
 const whyOption = { flags: '--why <text>', help: 'kept in the ledger, for whoever looks later' }
@@ -21,6 +22,7 @@ export function addReleaseCommands(program: Command): void {
       whyOption,
       { flags: '--force', help: 'a new release also when nothing would change' },
       { flags: '--cold', help: 'its machines boot, instead of being resumed from a snapshot of their image' },
+      targetOption,
     ],
     stack: true,
     asks: true,
@@ -55,7 +57,7 @@ export function addReleaseCommands(program: Command): void {
     name: 'rollback',
     summary: 'bring an earlier release back: its image and its machines, as a new release',
     arguments: [{ form: '[number]', help: 'which one (default: the one before the current one that served well)' }],
-    options: [whyOption],
+    options: [whyOption, targetOption],
     stack: true,
     asks: true,
     async action(invocation) {
@@ -74,6 +76,7 @@ function addReleases(program: Command): void {
   const releases = defineCommand(program, {
     name: 'releases',
     summary: 'the ledger: which releases there were, which serves, which can be brought back',
+    options: [targetOption],
     stack: true,
     async action(invocation) {
       const { listReleases } = await import('../../app/delivery/ledger.ts')
@@ -86,7 +89,7 @@ function addReleases(program: Command): void {
     name: 'show',
     summary: 'one release: its gates with what was seen, and its failure capsule',
     arguments: [{ form: '<number>', help: 'which one' }],
-    options: [{ flags: '--capsule', help: 'the whole texts of the failure capsule: health answers, serial logs' }],
+    options: [{ flags: '--capsule', help: 'the whole texts of the failure capsule: health answers, serial logs' }, targetOption],
     stack: true,
     async action(invocation) {
       const { showRelease } = await import('../../app/delivery/ledger.ts')
@@ -102,6 +105,7 @@ function addReleases(program: Command): void {
     options: [
       { flags: '--keep <n>', help: "so many releases that served can still be brought back (default: the config's)", parse: wholeNumber },
       { flags: '--dry-run', help: 'only say what would go' },
+      targetOption,
     ],
     stack: true,
     async action(invocation) {

@@ -1,7 +1,8 @@
 /** Verbs over a whole stack: up, plan, status, destroy. */
 import type { Command } from 'commander'
 import type { Plan } from '../../app/plan-types.ts'
-import type { StatusResult, UpResult } from '../../app/up.ts'
+import type { StatusResult } from '../../app/status.ts'
+import type { UpResult } from '../../app/up.ts'
 import { formatDuration } from '../../base/units.ts'
 import { defineCommand } from '../define-command.ts'
 import { renderServing } from '../render/releases.ts'
@@ -54,16 +55,18 @@ On Google Cloud: kiln up --target gcp. First see what is missing: kiln doctor --
     name: 'status',
     summary: 'what is there, compared with the config',
     arguments: [dirArgument],
-    options: [{ flags: '--healthy', help: 'exit code 1 unless the server answers its health path' }, targetOption],
+    options: [{ flags: '--healthy', help: 'look at the server alone; exit code 1 unless it answers its health path' }, targetOption],
     stack: true,
     async action(invocation) {
-      const { status } = await stackVerbs(invocation)
-      const seen = await status(verbOptions(invocation, invocation.stackDir(invocation.args[0])))
-      return { ...seen, ...(invocation.options['healthy'] === true && seen.healthy !== true ? { exitCode: 1 } : {}) }
+      const options = verbOptions(invocation, invocation.stackDir(invocation.args[0]))
+      if (invocation.options['healthy'] !== true) return (await stackVerbs(invocation)).status(options)
+      const { serverStatus } = await import('../../app/status.ts')
+      const seen = await serverStatus(options)
+      return { ...seen, ...(seen.healthy === true ? {} : { exitCode: 1 }) }
     },
     render(result) {
       const seen = result as StatusResult
-      const rows = seen.resources.map((row) => `${row.state.padEnd(8)} ${row.address}${row.reasons.length === 0 ? '' : `  ${row.reasons.join('; ')}`}`)
+      const rows = (seen.resources ?? []).map((row) => `${row.state.padEnd(8)} ${row.address}${row.reasons.length === 0 ? '' : `  ${row.reasons.join('; ')}`}`)
       const server = seen.server === undefined ? [] : renderServing(seen.server)
       const health = seen.url === undefined ? [] : [`${seen.healthy === true ? 'healthy ' : 'NOT WELL'} ${seen.url}`]
       return [`stack ${seen.stack} on ${seen.cloud}`, ...rows, ...server, ...health].join('\n')

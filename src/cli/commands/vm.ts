@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { KilnError } from '../../base/errors.ts'
 import { defineCommand } from '../define-command.ts'
 import type { Invocation } from '../define-command.ts'
+import { targetOf, targetOption } from '../target.ts'
 import { withProgress } from '../with-progress.ts'
 
 const vmArgument = { form: '[vm]', help: 'name of the VM (default: the dev VM of the config)' }
@@ -35,7 +36,7 @@ export function addVmCommands(program: Command): void {
       name,
       summary: name === 'logs' ? 'what the server in a VM writes' : 'everything on serial port 1 of a VM: firmware, kernel, services',
       arguments: [vmArgument],
-      options: [followOption],
+      options: [followOption, targetOption],
       stack: true,
       async action(invocation) {
         const text = await show(invocation, invocation.args[0], invocation.options['follow'] === true, name)
@@ -48,11 +49,12 @@ export function addVmCommands(program: Command): void {
     name: 'ssh',
     summary: 'a shell in a VM, or a command: kiln ssh [vm] -- uname -a',
     arguments: [vmArgument],
+    options: [targetOption],
     stack: true,
     footer: 'A command instead of a shell stands after two dashes: kiln ssh moshi-dev -- systemctl status',
     async action(invocation) {
       const { findVm, prepareSsh } = await import('../../app/vm-access.ts')
-      const vm = await findVm({ home: invocation.home, dir: invocation.stackDir(), name: invocation.args[0] })
+      const vm = await findVm({ home: invocation.home, target: targetOf(invocation), dir: invocation.stackDir(), name: invocation.args[0] })
       const args = await prepareSsh(vm, invocation.signal, invocation.note)
       return ssh([...args, ...invocation.rest])
     },
@@ -62,7 +64,7 @@ export function addVmCommands(program: Command): void {
 /** Prints logs as they come; with --json collects them. */
 async function show(invocation: Invocation, name: string | undefined, follow: boolean, what: 'logs' | 'serial'): Promise<string | undefined> {
   const { findVm, readLogs, readSerial } = await import('../../app/vm-access.ts')
-  const vm = await findVm({ home: invocation.home, dir: invocation.stackDir(), name })
+  const vm = await findVm({ home: invocation.home, target: targetOf(invocation), dir: invocation.stackDir(), name })
   const chunks: string[] = []
   for await (const chunk of what === 'logs' ? readLogs(vm, follow, invocation.signal) : readSerial(vm, follow, invocation.signal)) {
     if (invocation.json) chunks.push(chunk)
