@@ -68,7 +68,7 @@ export async function servingStatus(parts: DeliveryParts): Promise<ServingStatus
 export async function requireLoadBalancer({ clients, serving, isRemote }: DeliveryParts): Promise<void> {
   const nothing = (): KilnError =>
     new KilnError('E_NOT_FOUND', `the load balancer of the stack (backend service ${serving.name}) is not there`, {
-      hint: `run first: kiln up${isRemote === true ? ' --target gcp' : ''}`,
+      hint: `run \`kiln up${isRemote === true ? ' --target gcp' : ''}\` first`,
     })
   try {
     if ((await googleFleet(clients, { projectId: serving.projectId, zone: serving.zone }).backends(serving.name)) === undefined) throw nothing()
