@@ -128,7 +128,12 @@ async function expectItGoesBack(mood: string, args: readonly string[]): Promise<
   expect(release).toMatchObject({ state: 'rolled-back', restore: 'done' })
   const texts = new Map((capsule as { object: string; text: string }[]).map(({ object, text }) => [object.split('/').at(-1) ?? '', text]))
   expect(texts.get('group.json')).toContain('not in the mood')
-  expect([...texts].filter(([name, text]) => /^serial-.*\.txt$/.test(name) && text.length > 0).length).toBeGreaterThan(0)
+  const named = (start: string): readonly string[] => [...texts].flatMap(([name, text]) => (name.startsWith(start) ? [text] : []))
+  expect(named('serial-').filter((text) => text.length > 0)).not.toEqual([])
+  // What the sick machine itself answers, and its whole journal: the server's words and systemd's.
+  expect(named('health-').join('\n')).toMatch(/\/healthz\n500 [\s\S]*\n\n\{.*not in the mood.*\}\n/)
+  expect(named('journal-').join('\n')).toMatch(/\] moshi-srv\[\d+\]: /)
+  expect(named('journal-').join('\n')).toMatch(/\] systemd\[1\]: /)
   expect(await live()).toEqual([current])
   expect(await versionNow()).toBe(next)
   return load.stop()
@@ -138,7 +143,10 @@ test('a release that answers 500 never gets a request; one that turns bad in its
   // The folder is on the version that was rolled back: it goes out again, as release 4, so that the image stays the same from here on.
   expect((await deploy('--bake', '2')).json).toMatchObject({ outcome: 'live', release: 4, version: next })
   await edit('kiln.config.ts', (text) => text.replace('timeoutSeconds: 240', 'timeoutSeconds: 90'))
-  expect(await expectItGoesBack('sick', ['--bake', '2'])).toMatchObject({ failed: 0, seen: [next] })
+  expect(await expectItGoesBack('sick', ['--bake', '2', '--keep-disk'])).toMatchObject({ failed: 0, seen: [next] })
+  const kept = (await place.kiln(['releases', 'show', '5', '--json'])).json.release.disk as string
+  expect(kept).toMatch(/\/disks\/moshi-/)
+  expect((await place.kiln(['releases', 'prune', '--disks', '--keep', '9', '--json'])).json.disks).toEqual([kept.split('/').at(-1)])
   // Here every machine turns bad at nearly the same time: between that and the way back nobody is left to ask, and the load balancer says so.
   const { seen } = await expectItGoesBack('turning', ['--bake', '120'])
   expect(seen.filter((answer) => answer !== next && answer !== 'status 503')).toEqual([])

@@ -4,6 +4,7 @@ import type { Clients } from '../client/clients.ts'
 import { ApiError, call, isConflict, isGone, isNotFound, isPreconditionFailed } from '../client/errors.ts'
 import { lastSegment, waitForCompute } from '../client/operations.ts'
 import type { Backend, Fleet, GroupFacts, GroupWish, HealthState, ImageFacts, MachineFacts, MemberFacts, TemplateFacts } from './fleet.ts'
+import { googleDisks } from './fleet.google.disks.ts'
 import { templateBody } from './template.ts'
 
 export interface FleetPlace {
@@ -55,6 +56,7 @@ export function googleFleet(clients: Clients, place: FleetPlace): Fleet {
   }
 
   return {
+    ...googleDisks(clients, place),
     async image(link) {
       const compute = await clients.compute()
       const [, owner = project] = /projects\/([^/]+)\/global\/images\//.exec(link) ?? []

@@ -114,6 +114,15 @@ export interface MachineFacts {
   readonly imageIds: readonly string[]
 }
 
+/** A disk that outlived its instance, as evidence. */
+export interface KeptDisk {
+  readonly name: string
+  /** Number of the release that failed. */
+  readonly release: number
+  /** An instance has it: the one that it is of, or one that somebody looks into it with. */
+  readonly isUsed: boolean
+}
+
 /** Calls that change something return when the change is done. Deleting what is gone is success. */
 export interface Fleet {
   /** By link or name; undefined when it is gone. */
@@ -141,6 +150,11 @@ export interface Fleet {
   address(instance: string): Promise<MemberAddress>
   serial(instance: string): Promise<string>
   machines(): Promise<readonly MachineFacts[]>
+
+  /** The boot disk of an instance stays when the instance goes, labelled with stack and release. Gives its link. Repeating it is success. */
+  keepDisk(instance: string, stack: string, release: number): Promise<string>
+  keptDisks(stack: string): Promise<readonly KeptDisk[]>
+  deleteDisk(name: string): Promise<void>
 
   /** Undefined when there is no such backend service. */
   backends(service: string): Promise<readonly Backend[] | undefined>

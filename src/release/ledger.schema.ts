@@ -88,6 +88,8 @@ export const Release = z.object({
   restore: z.enum(['pending', 'done', 'failed', 'impossible', 'dropped']).optional(),
   /** `gs://` links of the failure capsule. */
   capsule: z.array(z.string()).optional(),
+  /** Link of the disk of one of its sick instances that was kept. */
+  disk: z.string().optional(),
   /** The release whose image and configuration this one brings back. */
   rollbackOf: z.number().int().optional(),
   /** The release that serves in its place. */

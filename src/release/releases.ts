@@ -34,6 +34,8 @@ export interface ReleaseParts {
   readonly signal?: AbortSignal
   /** How long the lock holds without renewal, in milliseconds. */
   readonly lockTtlMs?: number
+  /** The disk of a sick instance of a release that fails is kept. */
+  readonly keepDisk?: boolean
   /** See `LockOptions.place`. */
   readonly lockPlace?: string
 }
@@ -59,6 +61,14 @@ export interface ReleaseList extends LedgerView {
   readonly problems: readonly LedgerProblem[]
 }
 
+export interface PruneOptions {
+  readonly keep: number
+  readonly who: string
+  /** All disks that were kept of failed releases go, also those whose release keeps its capsule. */
+  readonly allDisks?: boolean
+  readonly dryRun?: boolean
+}
+
 export interface Releases {
   /** @throws KilnError E_RELEASE_FAILED (the group is back on the last good release), E_RELEASE_REFUSED, E_FROZEN, E_LOCKED */
   deploy(request: DeployRequest): Promise<DeployResult>
@@ -70,7 +80,7 @@ export interface Releases {
   resume(who: string): Promise<DeployResult | undefined>
   list(): Promise<ReleaseList>
   /** What would go; and lets it go unless `dryRun`. */
-  prune(options: { readonly keep: number; readonly who: string; readonly dryRun?: boolean }): Promise<RetentionPlan>
+  prune(options: PruneOptions): Promise<RetentionPlan>
 }
 
 export function createReleases(parts: ReleaseParts): Releases {
@@ -95,6 +105,7 @@ export function createReleases(parts: ReleaseParts): Releases {
       target,
       timing: { ...defaultTiming, ...parts.timing },
       probes: parts.probes ?? {},
+      keepDisk: parts.keepDisk === true,
       emit: parts.emit ?? (() => {}),
       ...(parts.signal === undefined ? {} : { signal: parts.signal }),
     }
@@ -190,11 +201,17 @@ export function createReleases(parts: ReleaseParts): Releases {
       const [view, lock] = await Promise.all([ledger.list(), lockHolder(store, clock)])
       return { ...view, current: currentRelease(view.releases), previous: previousGood(view.releases), lock }
     },
-    prune: ({ keep, who, dryRun }) =>
+    prune: ({ keep, who, allDisks = false, dryRun }) =>
       locked(who, 'prune', async (run) => {
         const view = await ledger.list()
-        const [templates, images, groups, machines] = await Promise.all([fleet.templates(templatePrefix(target.stack)), fleet.images(), fleet.groups(), fleet.machines()])
-        const plan = planRetention({ ...view, stack: target.stack, templates, images, groups, machines, keep })
+        const [templates, images, groups, machines, disks] = await Promise.all([
+          fleet.templates(templatePrefix(target.stack)),
+          fleet.images(),
+          fleet.groups(),
+          fleet.machines(),
+          fleet.keptDisks(target.stack),
+        ])
+        const plan = planRetention({ ...view, stack: target.stack, templates, images, groups, machines, disks, keep, allDisks })
         return dryRun === true ? plan : applyRetention(fleet, store, plan, () => run.lock.check())
       }),
   }

@@ -12,8 +12,8 @@ import { untilConverged } from './watch.ts'
 export async function giveUp(run: Run, release: Release, failure?: GateFailure): Promise<never> {
   let current = failure === undefined ? release : await recordFailure(run, release, failure)
   if (current.capsule === undefined) {
-    const capsule = await writeCapsule(run, current)
-    current = await record(run, current, (before) => ({ ...before, capsule: [...capsule] }))
+    const { links, disk } = await writeCapsule(run, current)
+    current = await record(run, current, (before) => ({ ...before, capsule: [...links], ...(disk === undefined ? {} : { disk }) }))
   }
   current = await restore(run, current)
   throw failedError(current)
@@ -79,7 +79,8 @@ export function isFinal(error: unknown): boolean {
 }
 
 function failedError(release: Release): KilnError {
-  const { number, failure, before, restore: outcome, capsule = [] } = release
+  const { number, failure, before, restore: outcome, capsule = [], disk } = release
+  const evidence = disk === undefined ? capsule : [...capsule, `the disk of one of its instances: ${disk}`]
   const old = before === undefined ? '' : before.number === undefined ? `the template ${before.template}` : `release ${before.number}`
   const where: Readonly<Record<string, string>> = {
     done: `the group ${before?.group ?? ''} is back on ${old}`,
@@ -88,6 +89,6 @@ function failedError(release: Release): KilnError {
   }
   return new KilnError('E_RELEASE_FAILED', `release ${number} failed at its gate "${failure?.gate ?? 'start'}": ${failure?.reason ?? 'unknown'}; ${where[outcome ?? ''] ?? ''}`, {
     hint: outcome === 'done' ? 'the capsule tells what the instances said; mend it and deploy again' : 'deploy a release that works: it is rolled out over the sick one',
-    ...(capsule.length === 0 ? {} : { detail: capsule.join('\n') }),
+    ...(evidence.length === 0 ? {} : { detail: evidence.join('\n') }),
   })
 }

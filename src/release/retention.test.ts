@@ -30,7 +30,9 @@ async function history(): Promise<{ world: FakeWorld; store: MemoryStore; facts:
       images: await fleet.images(),
       groups: await fleet.groups(),
       machines: await fleet.machines(),
+      disks: await fleet.keptDisks('moshi'),
       keep,
+      allDisks: false,
     }),
   }
 }
@@ -69,7 +71,24 @@ test('an image under an old name with another id is not ours to delete, and a to
   const base = await facts(2)
   expect(planRetention({ ...base, images: base.images.map((image) => ({ ...image, id: `9${image.id}` })) }).images).toEqual([])
   const torn = planRetention({ ...base, problems: [{ object: 'releases/000002.json', problem: 'it is not JSON' }] })
-  expect(torn).toEqual({ templates: [], images: [], capsules: [], blocked: 'releases/000002.json cannot be read, and may name what is needed' })
+  expect(torn).toEqual({ templates: [], images: [], capsules: [], disks: [], blocked: 'releases/000002.json cannot be read, and may name what is needed' })
+})
+
+test('the disk of a failed release goes with its capsule or when it is asked for, and never while a machine has it', async () => {
+  const { facts, world, store } = await history()
+  for (const [name, release, isUsed] of [
+    ['old', 1, false],
+    ['kept', 3, false],
+    ['busy', 2, true],
+  ] as const)
+    world.disks.set(name, { name, release, isUsed })
+  const base = await facts(2)
+  // Release 3 has the newest capsule; nothing is known of a failure of release 1.
+  expect(planRetention(base)).toMatchObject({ capsules: [], disks: ['old'] })
+  expect(planRetention({ ...base, allDisks: true }).disks).toEqual(['old', 'kept'])
+  const releases = createReleases({ store, fleet: world.fleet, clock: world.clock, target })
+  expect((await releases.prune({ keep: 2, who: 'ann', allDisks: true })).disks).toEqual(['old', 'kept'])
+  expect([...world.disks.keys()]).toEqual(['busy'])
 })
 
 test('pruning deletes what the plan says, and what came into use meanwhile stays', async () => {

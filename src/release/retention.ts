@@ -1,5 +1,5 @@
 /** What of old releases may go. The plan is a pure function; applying it only deletes, and may be repeated. */
-import type { Fleet, GroupFacts, ImageFacts, MachineFacts, TemplateFacts } from './fleet.ts'
+import type { Fleet, GroupFacts, ImageFacts, KeptDisk, MachineFacts, TemplateFacts } from './fleet.ts'
 import { capsuleFolder, currentRelease, previousGood } from './ledger.ts'
 import type { LedgerProblem } from './ledger.ts'
 import type { Release } from './ledger.schema.ts'
@@ -15,6 +15,9 @@ export interface RetentionFacts {
   readonly images: readonly ImageFacts[]
   readonly groups: readonly GroupFacts[]
   readonly machines: readonly MachineFacts[]
+  readonly disks: readonly KeptDisk[]
+  /** Disks go also while their release keeps its capsule. */
+  readonly allDisks: boolean
   /** How many releases that once served can still be brought back; at least the current and the previous one are. */
   readonly keep: number
 }
@@ -26,6 +29,8 @@ export interface RetentionPlan {
   readonly images: readonly { readonly name: string; readonly id: string }[]
   /** Numbers of releases whose failure capsule goes. */
   readonly capsules: readonly number[]
+  /** Names of disks that were kept of failed releases. */
+  readonly disks: readonly string[]
   /** Why nothing goes, if so. */
   readonly blocked?: string
 }
@@ -33,7 +38,8 @@ export interface RetentionPlan {
 /** Keeps whatever the current, the previous, the newest `keep` served releases, an unfinished one, any group or any machine uses, and what is the newest of its family. */
 export function planRetention(facts: RetentionFacts): RetentionPlan {
   const torn = facts.problems.filter(({ object }) => /^releases\/\d+\.json$/.test(object))
-  if (torn.length > 0) return { templates: [], images: [], capsules: [], blocked: `${torn.map(({ object }) => object).join(', ')} cannot be read, and may name what is needed` }
+  if (torn.length > 0)
+    return { templates: [], images: [], capsules: [], disks: [], blocked: `${torn.map(({ object }) => object).join(', ')} cannot be read, and may name what is needed` }
   const kept = keptReleases(facts)
   const templates = new Set([
     ...kept.flatMap((release) => [release.template, ...(isUnfinished(release) && release.before !== undefined ? [release.before.template] : [])]),
@@ -56,7 +62,15 @@ export function planRetention(facts: RetentionFacts): RetentionPlan {
   const capsules = facts.releases
     .filter((release) => release.capsule !== undefined && !keptNumbers.has(release.number) && !newestFailures.includes(release))
     .map(({ number }) => number)
-  return { templates: goingTemplates.map(({ name }) => name), images: goingImages.map(({ name, id }) => ({ name, id })), capsules }
+  // A disk goes with its capsule, or when nothing is known of its release; never while a machine has it.
+  const withCapsule = new Set(facts.releases.flatMap(({ number, capsule }) => (capsule === undefined || capsules.includes(number) ? [] : [number])))
+  const disks = facts.disks.filter(({ release, isUsed }) => !isUsed && (facts.allDisks || !withCapsule.has(release)))
+  return {
+    templates: goingTemplates.map(({ name }) => name),
+    images: goingImages.map(({ name, id }) => ({ name, id })),
+    capsules,
+    disks: disks.map(({ name }) => name),
+  }
 }
 
 function keptReleases(facts: RetentionFacts): readonly Release[] {
@@ -101,5 +115,9 @@ export async function applyRetention(fleet: Fleet, store: ObjectStore, plan: Ret
       await store.remove(object)
     }
   }
-  return { templates, images, capsules: plan.capsules }
+  for (const name of plan.disks) {
+    await guard()
+    await fleet.deleteDisk(name)
+  }
+  return { templates, images, capsules: plan.capsules, disks: plan.disks }
 }

@@ -41,9 +41,18 @@ export interface Timing {
 
 export const defaultTiming: Timing = { pollMs: 2000, stallMs: 600_000, bakeMs: 60_000, badPolls: 2, mostErrors: 3, capsuleMs: 20_000 }
 
+/** One instance, and where it is asked. */
+export interface ProbedInstance {
+  readonly instance: string
+  readonly address: MemberAddress
+  readonly port: number
+}
+
 export interface Probes {
   /** The answer of `/version` of one instance. Left out: not asked. */
-  readonly version?: (where: { readonly instance: string; readonly address: MemberAddress; readonly port: number }) => Promise<string>
+  readonly version?: (where: ProbedInstance) => Promise<string>
+  /** What one instance answers at its health path, status and headers and body, as text for the failure capsule. Left out: not asked. */
+  readonly health?: (where: ProbedInstance) => Promise<string>
   /** Requests and failed requests (5xx) at the load balancer since then. Left out: not judged. */
   readonly errors?: (sinceMs: number) => Promise<{ readonly requests: number; readonly failed: number }>
   /** The largest share of failed requests that passes. Default: 0.01. */
@@ -65,6 +74,8 @@ export interface Run {
   readonly target: Target
   readonly timing: Timing
   readonly probes: Probes
+  /** The disk of a sick instance stays when the release fails. */
+  readonly keepDisk: boolean
   readonly signal?: AbortSignal
   readonly emit: (event: ReleaseEvent) => void
 }

@@ -1,7 +1,7 @@
 /** For the tests of releases: time that passes only when somebody waits, a bucket in memory, and a small cloud whose groups behave like Google's. */
 import { KilnError } from '../base/errors.ts'
 import type { Clock } from './clock.ts'
-import type { Backend, BackendHealth, Fleet, GroupError, GroupFacts, GroupVersion, GroupWish, HealthState, ImageFacts, MemberFacts } from './fleet.ts'
+import type { Backend, BackendHealth, Fleet, GroupError, GroupFacts, GroupVersion, GroupWish, HealthState, ImageFacts, KeptDisk, MemberFacts } from './fleet.ts'
 import type { Shape } from './ledger.schema.ts'
 import type { ObjectStore } from './objects.ts'
 import type { Target } from './run.ts'
@@ -92,6 +92,8 @@ export interface FakeWorld {
   readonly templates: Map<string, { image: string; shape: Shape }>
   readonly groups: Map<string, Group>
   readonly backendsOf: Map<string, Backend[]>
+  /** Disks that were kept, by name. */
+  readonly disks: Map<string, KeptDisk>
   addImage(name: string, behaviour?: Behaviour): void
   /** Healthy machines that get requests. */
   serving(): readonly { readonly name: string; readonly template: string }[]
@@ -105,6 +107,7 @@ export function fakeWorld(): FakeWorld {
   const templates: FakeWorld['templates'] = new Map()
   const groups: FakeWorld['groups'] = new Map()
   const backendsOf: FakeWorld['backendsOf'] = new Map()
+  const disks: FakeWorld['disks'] = new Map()
   let count = 0
   let least = Infinity
 
@@ -240,7 +243,14 @@ export function fakeWorld(): FakeWorld {
     },
     groupErrors: async (name) => groups.get(name)?.errors ?? [],
     address: async () => ({ internal: '10.0.0.2' }),
-    serial: async (instance) => `serial of ${instance}\n`,
+    serial: async (instance) => `serial of ${instance}\n[    9.100000] systemd[1]: app.service: Main process exited, code=exited, status=1/FAILURE\n`,
+    async keepDisk(instance, stack, release) {
+      if (![...groups.values()].some(({ members }) => members.some(({ name }) => name === instance))) throw new KilnError('E_NOT_FOUND', `there is no ${instance}`)
+      disks.set(instance, { name: instance, release, isUsed: false })
+      return `projects/p-one/zones/z-one/disks/${instance}`
+    },
+    keptDisks: async () => [...disks.values()],
+    deleteDisk: async (name) => void disks.delete(name),
     machines: async () =>
       [...groups.values()].flatMap(({ members }) =>
         members.map(({ name, template }) => ({ name, template, imageIds: [images.get(templates.get(template)?.image.split('/').at(-1) ?? '')?.id ?? ''] })),
@@ -264,6 +274,7 @@ export function fakeWorld(): FakeWorld {
     templates,
     groups,
     backendsOf,
+    disks,
     addImage(name, behaviour = {}) {
       count += 1
       images.set(name, { name, selfLink: `projects/p-one/global/images/${name}`, id: String(count), status: 'READY', deprecation: 'ACTIVE', behaviour })
@@ -277,7 +288,7 @@ export function fakeWorld(): FakeWorld {
   }
 }
 
-const writes = new Set(['write', 'remove', 'createTemplate', 'deleteTemplate', 'createGroup', 'updateGroup', 'setBackends', 'deleteImage'])
+const writes = new Set(['write', 'remove', 'createTemplate', 'deleteTemplate', 'createGroup', 'updateGroup', 'setBackends', 'deleteImage', 'keepDisk', 'deleteDisk'])
 
 /**
  * Lets so many changes through; from then on every call fails, the last change after its work was done: as when the process is killed while it waits for

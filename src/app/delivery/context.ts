@@ -35,6 +35,8 @@ export interface RolloutRequest {
   readonly force?: boolean | undefined
   /** Its machines boot, and are not resumed from a memory snapshot. */
   readonly cold?: boolean | undefined
+  /** The disk of one of its sick machines is kept when it fails. */
+  readonly keepDisk?: boolean | undefined
 }
 
 export interface DeliveryParts {
@@ -71,7 +73,7 @@ const POLL_MS = 1000
 const ROLLBACK_BAKE_MS = 5 * SECOND_MS
 
 /** The caller holds the stack's lease, which is why the ledger's lock of a dead run of this data folder is taken over at once. */
-export function openReleases(parts: DeliveryParts, request: Pick<RolloutRequest, 'bakeSeconds'> & { readonly isRollback?: boolean } = {}): Releases {
+export function openReleases(parts: DeliveryParts, request: Pick<RolloutRequest, 'bakeSeconds' | 'keepDisk'> & { readonly isRollback?: boolean } = {}): Releases {
   const { home, clients, serving, signal, note } = parts
   const { name, server, image } = serving
   const bakeMs = (request.bakeSeconds ?? server.bakeSeconds) * SECOND_MS
@@ -94,6 +96,7 @@ export function openReleases(parts: DeliveryParts, request: Pick<RolloutRequest,
       bakeMs: request.isRollback === true ? Math.min(bakeMs, ROLLBACK_BAKE_MS) : bakeMs,
     },
     probes: releaseProbes(parts),
+    keepDisk: request.keepDisk === true,
     freezes: server.freezes.map(freezeWindow),
     emit: (event) => note(eventText(event)),
     signal,
@@ -129,8 +132,9 @@ function freezeWindow(freeze: Serving['server']['freezes'][number]): FreezeWindo
 /** Old releases go after a new one is live; whatever keeps them, the release stands. */
 export async function pruneAfter(releases: Releases, parts: Pick<DeliveryParts, 'serving' | 'note'>, who: string): Promise<void> {
   try {
-    const { templates, images } = await releases.prune({ keep: parts.serving.server.keepReleases, who })
-    if (templates.length + images.length > 0) parts.note(`removed of old releases: ${[...templates, ...images.map(({ name }) => name)].join(', ')}`)
+    const { templates, images, disks } = await releases.prune({ keep: parts.serving.server.keepReleases, who })
+    const names = [...templates, ...images.map(({ name }) => name), ...disks.map((name) => `disk ${name}`)]
+    if (names.length > 0) parts.note(`removed of old releases: ${names.join(', ')}`)
   } catch (error) {
     parts.note(`old releases could not be removed: ${describeError(error)}`)
   }

@@ -121,18 +121,35 @@ test('a release that answers 500 gets no request and goes back by itself, with i
       await response.text()
     }
   })()
-  const sick = await failure(deploy({ ...stage.options(), ...who, image: 'app-sick' }))
+  const sick = await failure(deploy({ ...stage.options(), ...who, image: 'app-sick', keepDisk: true }))
   state.isOver = true
   await watch
   expect(sick).toMatchObject({ code: 'E_RELEASE_FAILED', message: expect.stringContaining('the group serve-release-test is back on release 5') })
   expect([...seen]).toEqual(['200 1.0.0'])
   const shown = await showRelease({ ...stage.options(), number: 6, withTexts: true })
   expect(shown.release.state).toBe('rolled-back')
-  expect(shown.capsule.map(({ object }) => object)).toEqual(['releases/000006/group.json', expect.stringMatching(/serial-serve-release-test-.*\.txt$/)])
-  expect(shown.capsule[0]?.text).toContain('app-sick is 500')
-  expect(shown.capsule[1]?.text).toContain('fake machine')
+  expect(shown.capsule.map(({ object }) => object.replace(/-serve-release-test-[^.]*/, ''))).toEqual([
+    'releases/000006/group.json',
+    'releases/000006/health.txt',
+    'releases/000006/journal.txt',
+    'releases/000006/serial.txt',
+  ])
+  const [group, health, , serial] = shown.capsule.map(({ text }) => text)
+  expect(group).toContain('app-sick is 500')
+  expect(health).toMatch(/^GET http:\/\/127\.[\d.]+:8080\/healthz\n500 Internal Server Error, after \d+ ms\n[\s\S]*x-version: [\s\S]*\n\napp-sick is 500\n$/)
+  expect(serial).toContain('fake machine')
 
-  const turned = await failure(deploy({ ...stage.options(), ...who, image: 'app-turning', bakeSeconds: 60 }))
+  // The sick machine is gone, its disk is there until it is pruned.
+  const name = shown.release.disk?.split('/').at(-1) ?? ''
+  const disk = { project, zone: 'us-central1-c', disk: name }
+  expect(shown.release.disk).toMatch(/\/disks\/serve-release-test-/)
+  const compute = await stage.clients().compute()
+  expect((await call(compute.disks.get(disk))).labels).toMatchObject({ 'kiln-stack': project, 'kiln-failed-release': '6' })
+  expect((await pruneReleases({ ...stage.options(), keep: 9, dryRun: true })).disks).toEqual([])
+  expect((await pruneReleases({ ...stage.options(), keep: 9, dryRun: false, allDisks: true })).disks).toEqual([name])
+  await expect(call(compute.disks.get(disk))).rejects.toMatchObject({ status: 404 })
+
+  const turned = await failure(deploy({ ...stage.options(), ...who, image: 'app-turning', bakeSeconds: 60, keepDisk: true }))
   expect(turned).toMatchObject({ code: 'E_RELEASE_FAILED', message: expect.stringContaining('is back on release 5') })
   expect(await version()).toBe('1.0.0')
   expect(await stage.machines()).toEqual(['serve-release-test app-one RUNNING', 'serve-release-test app-one RUNNING'])
@@ -214,6 +231,7 @@ test('prune says what would go; destroy takes all that releases made, and nothin
   expect(await stage.machines()).toEqual([])
   for (const list of [
     compute.instanceTemplates.list({ project }),
+    compute.disks.list({ project, zone: 'us-central1-c' }),
     compute.instanceGroupManagers.list({ project, zone: 'us-central1-c' }),
     compute.backendServices.list({ project }),
     compute.globalForwardingRules.list({ project }),

@@ -84,18 +84,22 @@ export interface PruneReport extends Record<string, unknown> {
   readonly templates: readonly string[]
   readonly images: readonly string[]
   readonly capsules: readonly number[]
+  /** Disks that were kept of failed releases. */
+  readonly disks: readonly string[]
   readonly blocked: string | undefined
   readonly dryRun: boolean
 }
 
-/** Removes templates, images and capsules of old releases; never what a release that is kept, a group or a VM needs. */
-export async function pruneReleases(options: VerbOptions & { readonly keep?: number | undefined; readonly dryRun: boolean }): Promise<PruneReport> {
+/** Removes templates, images, capsules and kept disks of old releases; never what a release that is kept, a group or a VM needs. */
+export async function pruneReleases(options: VerbOptions & { readonly keep?: number | undefined; readonly allDisks?: boolean; readonly dryRun: boolean }): Promise<PruneReport> {
   const { config } = await loadStack(options.dir)
   const lease = await acquireLease(options.home, config.project.id, 'releases prune')
   try {
     const parts = await openParts(options)
-    const plan = await openReleases(parts).prune({ keep: options.keep ?? parts.serving.server.keepReleases, who: userName(), dryRun: options.dryRun })
-    return { templates: plan.templates, images: plan.images.map(({ name }) => name), capsules: plan.capsules, blocked: plan.blocked, dryRun: options.dryRun }
+    const { dryRun, allDisks = false } = options
+    const plan = await openReleases(parts).prune({ keep: options.keep ?? parts.serving.server.keepReleases, who: userName(), allDisks, dryRun })
+    const { templates, images, capsules, disks, blocked } = plan
+    return { templates, images: images.map(({ name }) => name), capsules, disks, blocked, dryRun }
   } finally {
     await lease.release()
   }

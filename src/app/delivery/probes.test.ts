@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { createClients } from '../../client/clients.ts'
 import { servingOf } from '../../compile/serving.ts'
 import { Stack } from '../../config/schema.ts'
-import { releaseProbes, versionIn } from './probes.ts'
+import { releaseProbes, versionIn, wholeAnswer } from './probes.ts'
 
 test('versions as text and as JSON', () => {
   expect(['{"name":"a","version":"1.2"}', '"1.2"', ' 1.2\n', '{"version":3}'].map(versionIn)).toEqual(['1.2', '1.2', '1.2', '{"version":3}'])
@@ -39,4 +39,33 @@ test('a VM is asked at its external address; what is no 200 says how to do witho
   } finally {
     server.close()
   }
+})
+
+test('an answer for the capsule has status, headers and the start of the body; no answer, and one that breaks off, say why', async () => {
+  const server = createServer((request, response) => {
+    if (request.url === '/cut') {
+      response.writeHead(200, { 'content-length': '10' })
+      response.write('half')
+      setImmediate(() => request.socket.destroy())
+    } else if (request.url === '/long') response.end('x'.repeat(100_000))
+    else {
+      response.writeHead(503, { 'content-type': 'application/json' })
+      response.end('{"database":"gone"}')
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { signal } = new AbortController()
+  try {
+    expect(await wholeAnswer(`${url}/healthz`, signal)).toMatch(
+      /^GET http.*\/healthz\n503 Service Unavailable, after \d+ ms\n[\s\S]*content-type: application\/json\n[\s\S]*\n\n\{"database":"gone"\}\n$/,
+    )
+    const long = await wholeAnswer(`${url}/long`, signal)
+    expect(long.length).toBeLessThan(17_000)
+    expect(long).toMatch(/xxx\n… \(cut after 16384 bytes\)\n$/)
+    expect(await wholeAnswer(`${url}/cut`, signal)).toMatch(/\n200 OK[\s\S]*no whole body after \d+ ms: /)
+  } finally {
+    server.close()
+  }
+  expect(await wholeAnswer(`${url}/healthz`, signal)).toMatch(/\nno answer after \d+ ms: .*ECONNREFUSED/)
 })

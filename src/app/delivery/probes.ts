@@ -1,31 +1,62 @@
 /** What a release is judged by beside health: the version that every VM says, and failed requests at the load balancer. */
-import { KilnError } from '../../base/errors.ts'
-import type { Probes } from '../../release/run.ts'
+import { KilnError, describeError } from '../../base/errors.ts'
+import type { ProbedInstance, Probes } from '../../release/run.ts'
 import { balancerUrl } from './balancer.ts'
 import type { DeliveryParts } from './context.ts'
 
 const ANSWER_MS = 10_000
 const MOST_BYTES = 65_536
+/** Of a body in the failure capsule. */
+const MOST_KEPT_BYTES = 16_384
 /** Asked at the load balancer at every look, so that all VMs behind it take part. */
 const REQUESTS_PER_LOOK = 5
 
 export function releaseProbes(parts: Pick<DeliveryParts, 'serving' | 'signal' | 'clients' | 'isRemote'>): Probes {
   const { serving, signal } = parts
   const { server } = serving
-  const path = parts.isRemote === true ? false : server.versionPath
+  const isNear = parts.isRemote !== true
+  const path = isNear ? server.versionPath : false
   return {
     mostFailedShare: server.maxErrorPercent / 100,
     errors: balancerErrors(parts),
-    ...(path === false
-      ? {}
-      : {
-          version: async ({ address, port }) => {
-            const host = address.external ?? address.internal
-            if (host === undefined) throw new KilnError('E_NOT_HEALTHY', 'it has no address to be asked at')
-            return askVersion(`http://${host}:${port}${path}`, signal)
-          },
-        }),
+    ...(isNear ? { health: async (instance) => wholeAnswer(`${rootOf(instance)}${serving.image.health.path}`, signal) } : {}),
+    ...(path === false ? {} : { version: async (instance) => askVersion(`${rootOf(instance)}${path}`, signal) }),
   }
+}
+
+/** @throws KilnError E_NOT_HEALTHY when the instance has no address */
+function rootOf({ address, port }: ProbedInstance): string {
+  const host = address.external ?? address.internal
+  if (host === undefined) throw new KilnError('E_NOT_HEALTHY', 'it has no address to be asked at')
+  return `http://${host}:${port}`
+}
+
+/** What a server answers, whatever it is, as one reads it on the wire: status, headers, body. */
+export async function wholeAnswer(url: string, signal: AbortSignal): Promise<string> {
+  const startMs = performance.now()
+  const asked = `GET ${url}`
+  const took = (): string => `after ${Math.round(performance.now() - startMs)} ms`
+  let head = ''
+  try {
+    const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]), redirect: 'manual', headers: { connection: 'close' } })
+    head = [`${response.status} ${response.statusText}, ${took()}`, ...[...response.headers].map(([name, value]) => `${name}: ${value}`)].join('\n')
+    const body = await startOf(response)
+    return `${asked}\n${head}\n\n${body.text}${body.isWhole ? '' : `\n… (cut after ${MOST_KEPT_BYTES} bytes)`}\n`
+  } catch (error) {
+    signal.throwIfAborted()
+    return `${asked}\n${head}${head === '' ? '' : '\n\n'}no${head === '' ? ' answer' : ' whole body'} ${took()}: ${describeError(error)}\n`
+  }
+}
+
+async function startOf(response: Response): Promise<{ readonly text: string; readonly isWhole: boolean }> {
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  for await (const piece of response.body ?? []) {
+    pieces.push(piece)
+    bytes += piece.byteLength
+    if (bytes > MOST_KEPT_BYTES) break
+  }
+  return { text: Buffer.concat(pieces).subarray(0, MOST_KEPT_BYTES).toString(), isWhole: bytes <= MOST_KEPT_BYTES }
 }
 
 interface Sample {

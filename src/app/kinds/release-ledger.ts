@@ -1,6 +1,6 @@
 /**
  * The bucket that the ledger of releases lies in. Made and looked after like any bucket; removing it removes what releases made beside it, which the
- * engine does not know: the second group of blue/green, the instance templates, and the records. Whatever else lies in the bucket keeps it.
+ * engine does not know: the second group of blue/green, the instance templates, disks that were kept, and the records. Whatever else lies in the bucket keeps it.
  */
 import { z } from 'zod'
 import type { Clients } from '../../client/clients.ts'
@@ -36,6 +36,7 @@ export const releaseLedgerKind: ResourceKind<Props, BucketAttributes, Clients> =
   async remove(context, identity) {
     await removeSecondGroup(context, part(identity, 'projectId'), `${part(identity, 'group')}-green`)
     await removeTemplates(context, part(identity, 'projectId'), part(identity, 'stack'))
+    await removeDisks(context, part(identity, 'projectId'), part(identity, 'stack'))
     await removeRecords(context, part(identity, 'name'))
     await bucketKind.remove(context, { projectId: part(identity, 'projectId'), name: part(identity, 'name') })
   },
@@ -70,6 +71,22 @@ async function removeTemplates({ clients, signal }: Context, projectId: string, 
   const fleet = googleFleet(clients, { projectId, zone: '', signal })
   const named = new RegExp(`^${templatePrefix(stack)}\\d{6,12}-[0-9a-f]{8}$`)
   for (const { name } of (await orNothing(fleet.templates(templatePrefix(stack)))) ?? []) if (named.test(name)) await fleet.deleteTemplate(name)
+}
+
+/** In whatever zone they are. One that somebody has attached to a machine is theirs to delete. */
+async function removeDisks({ clients, signal }: Context, projectId: string, stack: string): Promise<void> {
+  const compute = await clients.compute()
+  const zones = new Set<string>()
+  let pageToken: string | undefined
+  do {
+    const page = await orNothing(call(compute.disks.aggregatedList({ project: projectId, ...(pageToken === undefined ? {} : { pageToken }) }, { signal })))
+    for (const [scope, { disks = [] }] of Object.entries(page?.items ?? {})) if (disks.length > 0) zones.add(lastSegment(scope))
+    pageToken = page?.nextPageToken ?? undefined
+  } while (pageToken !== undefined)
+  for (const zone of zones) {
+    const fleet = googleFleet(clients, { projectId, zone, signal })
+    for (const disk of await fleet.keptDisks(stack)) if (!disk.isUsed) await fleet.deleteDisk(disk.name)
+  }
 }
 
 async function removeRecords({ clients, signal }: Context, bucket: string): Promise<void> {

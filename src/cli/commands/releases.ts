@@ -22,6 +22,7 @@ export function addReleaseCommands(program: Command): void {
       whyOption,
       { flags: '--force', help: 'a new release also when nothing would change' },
       { flags: '--cold', help: 'its machines boot, instead of being resumed from a snapshot of their image' },
+      { flags: '--keep-disk', help: 'keep the disk of a sick machine of it when it fails (kiln releases show N names it; prune removes it)' },
       targetOption,
     ],
     stack: true,
@@ -47,6 +48,7 @@ export function addReleaseCommands(program: Command): void {
           why: text(why) ?? 'kiln deploy',
           force: options['force'] === true,
           cold: options['cold'] === true,
+          keepDisk: options['keepDisk'] === true,
         }),
       )
     },
@@ -89,7 +91,7 @@ function addReleases(program: Command): void {
     name: 'show',
     summary: 'one release: its gates with what was seen, and its failure capsule',
     arguments: [{ form: '<number>', help: 'which one' }],
-    options: [{ flags: '--capsule', help: 'the whole texts of the failure capsule: health answers, serial logs' }, targetOption],
+    options: [{ flags: '--capsule', help: 'the whole texts of the failure capsule: answers at the health path, journals, serial logs' }, targetOption],
     stack: true,
     async action(invocation) {
       const { showRelease } = await import('../../app/delivery/ledger.ts')
@@ -101,9 +103,10 @@ function addReleases(program: Command): void {
 
   defineCommand(releases, {
     name: 'prune',
-    summary: 'remove templates, images and capsules of old releases; never what a release, a group or a VM needs',
+    summary: 'remove templates, images, capsules and kept disks of old releases; never what a release, a group or a VM needs',
     options: [
       { flags: '--keep <n>', help: "so many releases that served can still be brought back (default: the config's)", parse: wholeNumber },
+      { flags: '--disks', help: 'all kept disks of failed releases go, also of those whose capsule stays' },
       { flags: '--dry-run', help: 'only say what would go' },
       targetOption,
     ],
@@ -114,12 +117,15 @@ function addReleases(program: Command): void {
       return pruneReleases({
         ...verbOptions(invocation, invocation.stackDir()),
         keep: typeof keep === 'number' ? keep : undefined,
+        allDisks: invocation.options['disks'] === true,
         dryRun: invocation.options['dryRun'] === true,
       })
     },
     render(result) {
       if (typeof result['blocked'] === 'string') return `nothing was removed: ${result['blocked']}`
-      const rows = (['templates', 'images', 'capsules'] as const).map((what) => `${what.padEnd(9)} ${(result[what] as readonly unknown[]).map(String).join(', ') || 'none'}`)
+      const rows = (['templates', 'images', 'capsules', 'disks'] as const).map(
+        (what) => `${what.padEnd(9)} ${(result[what] as readonly unknown[]).map(String).join(', ') || 'none'}`,
+      )
       return [result['dryRun'] === true ? 'would be removed:' : 'removed:', ...rows].join('\n')
     },
   })

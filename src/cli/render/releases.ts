@@ -57,6 +57,7 @@ export function renderRelease(result: Record<string, unknown>): string {
     ...(release.replacedBy === undefined ? [] : [`gave way to release ${release.replacedBy}`]),
     ...release.evidence.map((gate) => `${gate.passed ? 'passed' : 'FAILED'}   ${gate.gate} after ${formatDuration(gate.durationMs)}: ${gate.seen}`),
     ...(release.restore === undefined ? [] : [`the group's way back: ${release.restore}`]),
+    ...(release.disk === undefined ? [] : [`disk     ${release.disk} (of one of its machines; attach it to a VM to look inside)`]),
     ...capsule.flatMap(({ object, text }) => [
       `capsule  ${object}`,
       ...(text === undefined

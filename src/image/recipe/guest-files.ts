@@ -123,7 +123,11 @@ export function baseGuestFiles(suite: string): GuestFile[] {
         '[Match]\nType=ether\n\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n\n[DHCPv4]\nClientIdentifier=mac\nUseMTU=yes\nUseDomains=yes\nUseHostname=no\nSendRelease=no\n',
     },
     ...lateUnits.map((unit) => ({ path: `/etc/systemd/system/${unit}.d/kiln.conf`, content: '[Unit]\nAfter=systemd-networkd.service\n' })),
-    { path: '/etc/systemd/journald.conf.d/kiln.conf', content: '[Journal]\nStorage=volatile\nRuntimeMaxUse=32M\nAudit=no\n' },
+    // The journal ends with the machine; the serial port is what every cloud still shows then, and of a machine that lets nobody in.
+    {
+      path: '/etc/systemd/journald.conf.d/kiln.conf',
+      content: '[Journal]\nStorage=volatile\nRuntimeMaxUse=32M\nAudit=no\nForwardToConsole=yes\nMaxLevelConsole=info\n',
+    },
     {
       path: '/etc/systemd/system.conf.d/kiln.conf',
       content: `[Manager]\nDefaultTimeoutStopSec=20s\nDefaultTimeoutStartSec=180s\nDefaultEnvironment=${trustVariables.join(' ')}\n`,
