@@ -25,9 +25,21 @@ const projectRoles: readonly string[] = [
   'roles/browser',
 ]
 
+/** What some servers need more: blue/green moves requests from one backend to another. Its own bucket, the ledger, lets the account write. */
+function serverRoles({ server }: StackConfig): readonly string[] {
+  return server?.strategy === 'blue-green' ? ['roles/compute.loadBalancerAdmin'] : []
+}
+
 /** The APIs of the section. */
 export function githubApis(config: StackConfig): readonly string[] {
   return config.github === undefined ? [] : ['iam.googleapis.com', 'iamcredentials.googleapis.com', 'sts.googleapis.com']
+}
+
+/** The account that delivers, as a member of policies and as a resource; undefined without the section. */
+export function githubDeployer(config: StackConfig): { readonly member: string; readonly address: Address } | undefined {
+  if (config.github === undefined) return undefined
+  const email = serviceAccountEmail({ projectId: config.project.id, accountId: githubAccount })
+  return { member: `serviceAccount:${email}`, address: `service-account/${githubAccount}` }
 }
 
 /** Nothing without the section. */
@@ -75,7 +87,7 @@ function accountRoles({ config, projectId }: Compilation, account: Address): rea
   const manager = serviceAddress('cloudresourcemanager.googleapis.com')
   const actsAs = [...new Set([config.server?.serviceAccount, config.dev?.serviceAccount].filter((name) => name !== undefined))]
   return [
-    ...projectRoles.map((role) => resource('project-iam-member', `${githubAccount}/${role}`, { projectId, role, member }, [account, manager])),
+    ...[...projectRoles, ...serverRoles(config)].map((role) => resource('project-iam-member', `${githubAccount}/${role}`, { projectId, role, member }, [account, manager])),
     resource(
       'artifact-repository-iam-member',
       `${repository}/${githubAccount}/roles/artifactregistry.writer`,

@@ -116,6 +116,20 @@ test('the account of GitHub gets each role on the smallest thing, and may act as
   for (const one of granted) expect(String(one.props['role'])).not.toMatch(/owner|editor|[aA]dmin$(?<!objectAdmin)/)
 })
 
+test('the account of GitHub writes the ledger of releases, after it is there; blue/green lets it move requests', () => {
+  const ledger = (change: object) => compiled({ ...sections, ...change }).find((one) => one.kind === 'release-ledger')
+  const served = ledger({ server: { image: 'srv' } })
+  expect(served?.props['writers']).toEqual(['serviceAccount:github-deployer@moshi-3.iam.gserviceaccount.com'])
+  expect(served?.dependsOn).toContain('service-account/github-deployer')
+  expect(ledger({ server: { image: 'srv' }, github: undefined })?.props).not.toHaveProperty('writers')
+  const roles = (strategy: 'rolling' | 'blue-green') =>
+    compiled({ ...sections, server: { image: 'srv', strategy } }).flatMap((one) =>
+      one.address.startsWith('project-iam-member/github-deployer/') ? [String(one.props['role'])] : [],
+    )
+  expect(roles('rolling')).not.toContain('roles/compute.loadBalancerAdmin')
+  expect(roles('blue-green')).toContain('roles/compute.loadBalancerAdmin')
+})
+
 test('secrets: where the value is, its digest, and who may read that one', () => {
   expect(propsOf('secret-version/token')).toEqual({ projectId: 'moshi-3', secretId: 'token', from: 'file:/stack/token', digest: 'digest', oldVersions: 'disable' })
   expect(propsOf('secret-iam-member/token/srv-sa')).toMatchObject({

@@ -6,6 +6,7 @@ import type { Address, DesiredResource } from '../engine/types.ts'
 import { stackLabel } from '../resources/resource.ts'
 import { resource, serviceAddress } from './compilation.ts'
 import type { Compilation } from './compilation.ts'
+import { githubDeployer } from './compile.github.ts'
 import { plainHostRules, compileHttps } from './compile.https.ts'
 import { imageAddress } from './compile.images.ts'
 import { neededByServer } from './compile.parts.ts'
@@ -29,6 +30,8 @@ export interface ReleaseLedgerProps {
   readonly stack: string
   /** The managed group; blue/green has a second one. */
   readonly group: string
+  /** Members that write records beside whoever runs Kiln: GitHub's account. */
+  readonly writers?: readonly string[]
 }
 
 /** Props of the release that should serve. */
@@ -140,10 +143,24 @@ function firewallRules({ facts, projectId, description }: Compilation, { name, s
 }
 
 function compileLedger({ config, projectId, labels }: Compilation, serving: Serving): DesiredResource {
-  const props: ReleaseLedgerProps = { projectId, name: serving.bucket, location: config.location.region, labels, stack: serving.stack, group: serving.name }
+  const deployer = githubDeployer(config)
+  const props: ReleaseLedgerProps = {
+    projectId,
+    name: serving.bucket,
+    location: config.location.region,
+    labels,
+    stack: serving.stack,
+    group: serving.name,
+    ...(deployer === undefined ? {} : { writers: [deployer.member] }),
+  }
   // the second group of blue/green, which goes with the ledger, uses the health checks
   const checks = [serving.name, serving.healingCheck].map((name): Address => `health-check/${name}`)
-  return resource('release-ledger', serving.bucket, { ...props }, [serviceAddress('storage.googleapis.com'), serviceAddress('compute.googleapis.com'), ...checks])
+  return resource('release-ledger', serving.bucket, { ...props }, [
+    serviceAddress('storage.googleapis.com'),
+    serviceAddress('compute.googleapis.com'),
+    ...(deployer === undefined ? [] : [deployer.address]),
+    ...checks,
+  ])
 }
 
 /** Rolled out when all else is there. */

@@ -1,11 +1,15 @@
 /** The verbs over releases, on a whole stack whose machines are fake: what they do, what they refuse and how they say it. One story, in order. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { KilnError } from '../../base/errors.ts'
+import { createClients } from '../../client/clients.ts'
+import type { Clients } from '../../client/clients.ts'
 import { call } from '../../client/errors.ts'
 import { waitForCompute } from '../../client/operations.ts'
 import { acquireLease } from '../../engine/lease.ts'
 import { bucketObjects } from '../../release/objects.ts'
+import { cloudStatus } from '../cloud/control.ts'
 import { answersAt } from './balancer.ts'
+import { openReleases, shapeOf } from './context.ts'
 import { deploy, rollback } from './deploy.ts'
 import { listReleases, pruneReleases, showRelease } from './ledger.ts'
 import { servingStatus } from './live.ts'
@@ -216,6 +220,48 @@ test('a freeze, a revoked image, an image that is gone, another deploy at work: 
   expect((await listReleases(stage.options())).lock?.owner).toBe('bob')
   await store.remove('releases/lock/deploy.json')
 })
+
+test('GitHub’s account rolls out with its own roles, and writes nothing but records', { timeout: limitMs }, async () => {
+  await stage.configure("size: 1 }, github: { repository: 'moshi/server', repositoryId: '42' ")
+  expect(await stage.up('app-one')).toMatchObject({ 'service-account/github-deployer': 'create', 'release-ledger/release-test-kiln-releases': 'update' })
+  expect(await stage.plan('app-one')).toEqual({})
+  await stage.addImage('app-merged', '5.0.0')
+  const robot = await actAs(`github-deployer@${project}.iam.gserviceaccount.com`)
+  const serving = await stage.serving()
+  const releases = openReleases({ ...stage.options(), clients: robot, serving })
+  const { release } = await releases.deploy({
+    image: 'app-merged',
+    shape: shapeOf(serving),
+    strategy: { kind: 'rolling' },
+    package: { name: 'app', version: '5.0.0' },
+    who: 'github',
+    why: 'merge',
+  })
+  expect(release).toMatchObject({ number: 10, state: 'live', who: 'github' })
+  expect(await version()).toBe('5.0.0')
+  const storage = await robot.storage()
+  await expect(call(storage.buckets.setIamPolicy({ bucket: `${project}-kiln-releases`, requestBody: { bindings: [] } }))).rejects.toMatchObject({ status: 403 })
+  await expect(call(storage.buckets.delete({ bucket: `${project}-kiln-releases` }))).rejects.toMatchObject({ status: 403 })
+  // Beside the section's account the roles of others stay.
+  await stage.configure('size: 1')
+  expect((await rollback({ ...stage.options(), ...who })).release).toBe(11)
+})
+
+/** Clients with a token of this account, which the owner lends itself. */
+async function actAs(email: string): Promise<Clients> {
+  const { transport } = stage.clients()
+  const send = async (url: string, body: object): Promise<Record<string, never>> =>
+    (await (await transport.send(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).json()) as Record<string, never>
+  const account = `https://iam.googleapis.com/v1/projects/${project}/serviceAccounts/${email}`
+  const policy: { bindings?: object[] } = await send(`${account}:getIamPolicy`, {})
+  const lent = { role: 'roles/iam.serviceAccountTokenCreator', members: ['user:owner@kiln.local'] }
+  await send(`${account}:setIamPolicy`, { policy: { ...policy, bindings: [...(policy.bindings ?? []), lent] } })
+  const token = await send(`https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/${email}:generateAccessToken`, {
+    scope: ['https://www.googleapis.com/auth/cloud-platform'],
+  })
+  const { url = '' } = await cloudStatus(stage.home)
+  return createClients({ rootUrl: url, accessToken: async () => String(token['accessToken']) })
+}
 
 test('prune says what would go; destroy takes all that releases made, and nothing of others', { timeout: limitMs }, async () => {
   const plan = await pruneReleases({ ...stage.options(), keep: 2, dryRun: true })

@@ -45,7 +45,7 @@ const byKind: Readonly<Record<string, readonly string[]>> = {
   'workload-identity-pool': ['iam.workloadIdentityPools.create', 'iam.workloadIdentityPools.get'],
   'workload-identity-provider': ['iam.workloadIdentityPoolProviders.create', 'iam.workloadIdentityPoolProviders.get'],
   release: [...compute('instanceTemplates', 'useReadOnly'), 'compute.instanceGroupManagers.update', 'compute.backendServices.get'],
-  'release-ledger': ['storage.objects.create', 'storage.objects.get', 'storage.objects.list'],
+  'release-ledger': ['storage.buckets.getIamPolicy', 'storage.buckets.setIamPolicy', 'storage.objects.create', 'storage.objects.get', 'storage.objects.list'],
 }
 
 /** The state bucket, which is no resource of the stack. */

@@ -1,12 +1,14 @@
 /**
  * The bucket that the ledger of releases lies in. Made and looked after like any bucket; removing it removes what releases made beside it, which the
  * engine does not know: the second group of blue/green, the instance templates, disks that were kept, and the records. Whatever else lies in the bucket keeps it.
+ * Whoever else deploys (GitHub's account) may write records here, and nowhere else; the bucket is not Terraform's, so these roles are not either.
  */
 import { z } from 'zod'
 import type { Clients } from '../../client/clients.ts'
 import { call, isAbsent, isGone } from '../../client/errors.ts'
 import { lastSegment, waitForCompute } from '../../client/operations.ts'
 import type { KindContext, ResourceKind } from '../../engine/types.ts'
+import { bucketIamMemberKind } from '../../resources/bucket-iam-member/provider.ts'
 import { bucketKind } from '../../resources/bucket/provider.ts'
 import { BucketProps } from '../../resources/bucket/schema.ts'
 import type { BucketAttributes } from '../../resources/bucket/schema.ts'
@@ -17,21 +19,46 @@ import { templatePrefix } from '../../release/template.ts'
 
 type Context = KindContext<Clients>
 
-const Props = z.strictObject({ ...BucketProps.shape, stack: z.string(), group: z.string() })
+const Props = z.strictObject({ ...BucketProps.shape, stack: z.string(), group: z.string(), writers: z.array(z.string()).default([]) })
 type Props = z.output<typeof Props>
+
+type Attributes = BucketAttributes & {
+  /** Members that have all roles of a writer, sorted. */
+  readonly writers: readonly string[]
+}
+
+/** Records are read, written, listed and removed; the bucket itself is looked at. Not its policy, not those of objects. */
+const writerRoles = ['roles/storage.objectUser', 'roles/storage.legacyBucketReader'] as const
 
 /** What the deployer writes into the bucket: records, capsules, the lock. */
 const OUR_OBJECTS = /^releases\/(\d{6,12}(\.json|\/[^/]+)|lock\/deploy\.json)$/
 const GROUP_MS = 3_600_000
 
-export const releaseLedgerKind: ResourceKind<Props, BucketAttributes, Clients> = {
+export const releaseLedgerKind: ResourceKind<Props, Attributes, Clients> = {
   kind: 'release-ledger',
   parse: (props) => parseProps('release-ledger', Props, props),
   identity: ({ projectId, name, stack, group }) => ({ projectId, name, stack, group }),
-  observe: (context, { projectId = '', name = '' }) => bucketKind.observe(context, { projectId, name }),
-  diff: (props, observed) => bucketKind.diff(bucketOf(props), observed),
-  create: (context, props) => bucketKind.create(context, bucketOf(props)),
-  update: (context, props, observed, differences) => bucketKind.update(context, bucketOf(props), observed, differences),
+  async observe(context, { projectId = '', name = '' }) {
+    const bucket = await bucketKind.observe(context, { projectId, name })
+    return bucket === undefined ? undefined : { ...bucket, writers: await writersOf(context, name) }
+  },
+  diff(props, observed) {
+    const missing = props.writers.filter((member) => !observed.writers.includes(member))
+    const differences = bucketKind.diff(bucketOf(props), observed)
+    return missing.length === 0 ? differences : [...differences, { path: 'writers', from: [...observed.writers], to: [...observed.writers, ...missing] }]
+  },
+  create: async (context, props) => admit(context, props, await bucketKind.create(context, bucketOf(props))),
+  update: async (context, props, observed, differences) =>
+    admit(
+      context,
+      props,
+      await bucketKind.update(
+        context,
+        bucketOf(props),
+        observed,
+        differences.filter(({ path }) => path !== 'writers'),
+      ),
+    ),
 
   async remove(context, identity) {
     await removeSecondGroup(context, part(identity, 'projectId'), `${part(identity, 'group')}-green`)
@@ -44,6 +71,17 @@ export const releaseLedgerKind: ResourceKind<Props, BucketAttributes, Clients> =
 
 function bucketOf({ projectId, name, location, labels }: Props): BucketProps {
   return { projectId, name, location, labels }
+}
+
+async function admit(context: Context, props: Props, bucket: BucketAttributes): Promise<Attributes> {
+  for (const member of props.writers) for (const role of writerRoles) await bucketIamMemberKind.create(context, { bucket: props.name, role, member })
+  return { ...bucket, writers: await writersOf(context, props.name) }
+}
+
+async function writersOf({ clients, signal }: Context, bucket: string): Promise<readonly string[]> {
+  const { bindings } = await call((await clients.storage()).buckets.getIamPolicy({ bucket, optionsRequestedPolicyVersion: 3 }, { signal }))
+  const [first, ...others] = writerRoles.map((role) => (bindings ?? []).flatMap((binding) => (binding.role === role && !binding.condition ? (binding.members ?? []) : [])))
+  return [...new Set(first)].filter((member) => others.every((members) => members.includes(member))).toSorted()
 }
 
 /** In whatever zone it is. The backend service that named it is gone before. */
