@@ -14,6 +14,8 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           isolate: false,
+          // Those that take long wait for timers and processes more than they compute.
+          maxWorkers: 2,
         },
       },
       {

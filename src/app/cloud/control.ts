@@ -144,8 +144,12 @@ export async function resetCloud(home: KilnHome): Promise<void> {
   // Only here the command line needs the daemon's code, which takes long to load.
   const [{ serveCloud }, { pino }] = await Promise.all([import('./daemon.ts'), import('pino')])
   const cloud = await serveCloud({ home, port: 0, log: pino({ level: 'silent' }) })
-  await cloud.resetRooms()
-  await cloud.stop()
+  try {
+    await cloud.resetRooms()
+  } finally {
+    // Else its servers keep this process alive, and nobody reads the error.
+    await cloud.stop()
+  }
   await removeAll(home.cloud)
   await removeAll(home.sockets)
   await removeAll(home.engine)

@@ -161,6 +161,8 @@ export function createDataPath(compute: Compute, parts: DataPathParts): DataPath
 
   function begin(): Promise<void> {
     next = undefined
+    // Whoever asks while this daemon ends has its rows: the next daemon's first pass brings them in force.
+    if (life.signal.aborted) return Promise.resolve()
     running = pass().catch((error: unknown) => {
       throw toOperationFailure(error)
     })
@@ -222,13 +224,13 @@ export function createDataPath(compute: Compute, parts: DataPathParts): DataPath
     async stop() {
       life.abort()
       clearTimeout(timer)
-      health.stop()
       await running.catch(() => {})
       health.stop()
     },
     async reset() {
       life.abort()
       clearTimeout(timer)
+      // A pass that goes on would start the process again, and write into the folder that goes.
       await running.catch(() => {})
       health.stop()
       await haproxy.stop()
