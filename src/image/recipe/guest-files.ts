@@ -123,6 +123,8 @@ export function baseGuestFiles(suite: string): GuestFile[] {
         '[Match]\nType=ether\n\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n\n[DHCPv4]\nClientIdentifier=mac\nUseMTU=yes\nUseDomains=yes\nUseHostname=no\nSendRelease=no\n',
     },
     ...lateUnits.map((unit) => ({ path: `/etc/systemd/system/${unit}.d/kiln.conf`, content: '[Unit]\nAfter=systemd-networkd.service\n' })),
+    // As in Debian's own cloud images: without it cloud-init asks for en_US.UTF-8, which nobody generated, and ends in error.
+    { path: '/etc/default/locale', content: 'LANG=C.UTF-8\n' },
     // The journal ends with the machine; the serial port is what every cloud still shows then, and of a machine that lets nobody in.
     {
       path: '/etc/systemd/journald.conf.d/kiln.conf',

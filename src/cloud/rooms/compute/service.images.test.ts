@@ -81,6 +81,7 @@ test('an import that the daemon did not finish is done again by the next one', a
   })
   expect((await get(`${api}/global/images/again`)).status).toBe('PENDING')
   expect((await cloud.call('POST', `${zone}/disks`, { body: { name: 'early', sourceImage: 'global/images/again' } })).json.error.errors[0].reason).toBe('resourceNotReady')
+  expect((await cloud.call('DELETE', `${api}/global/images/again`)).json.error).toMatchObject({ code: 400, errors: [{ reason: 'resourceNotReady' }] })
   delete bed.world.stallAfterBytes
   await cloud.restart()
   expect(await cloud.kernel().operations.wait(started.json.name, 20_000)).toMatchObject({ status: 'DONE' })

@@ -248,6 +248,8 @@ export function createImages(compute: Compute, files: Files, snapshots: Snapshot
     forUse,
     remove(caller, projectId, name) {
       const image = get(projectId, name)
+      // An import that goes on ends by itself: as an image, or as nothing.
+      if (image.record.status === 'PENDING') throw resourceNotReady(image, 'its status is PENDING')
       return compute.begin(caller, { type: 'images.delete', key: image, targetId: image.id, args: { fileId: image.hidden.fileId } }, () => {
         store.remove(image.id)
         kernel.policies.remove(resourcePath(image))
