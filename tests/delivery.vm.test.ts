@@ -145,7 +145,7 @@ test('a release that answers 500 never gets a request; one that turns bad in its
   await edit('kiln.config.ts', (text) => text.replace('timeoutSeconds: 240', 'timeoutSeconds: 90'))
   expect(await expectItGoesBack('sick', ['--bake', '2', '--keep-disk'])).toMatchObject({ failed: 0, seen: [next] })
   const kept = (await place.kiln(['releases', 'show', '5', '--json'])).json.release.disk as string
-  expect(kept).toMatch(/\/disks\/moshi-/)
+  expect(kept).toMatch(/\/disks\/serve-moshi-3-/)
   expect((await place.kiln(['releases', 'prune', '--disks', '--keep', '9', '--json'])).json.disks).toEqual([kept.split('/').at(-1)])
   // Here every machine turns bad at nearly the same time: between that and the way back nobody is left to ask, and the load balancer says so.
   const { seen } = await expectItGoesBack('turning', ['--bake', '120'])

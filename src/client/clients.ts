@@ -22,6 +22,8 @@ import { createFirestoreAdmin } from './firestore-admin.ts'
 import type { FirestoreAdmin } from './firestore-admin.ts'
 import { createIdentityPlatform } from './identity-platform.ts'
 import type { IdentityPlatform } from './identity-platform.ts'
+import { createMonitoring } from './monitoring.ts'
+import type { Monitoring } from './monitoring.ts'
 import { createTransport, transportFetch } from './transport.ts'
 import type { Credentials, RetryPolicy, Transport } from './transport.ts'
 
@@ -55,6 +57,7 @@ export interface Clients {
   readonly firestoreAdmin: FirestoreAdmin
   readonly firebaseRules: FirebaseRules
   readonly identityPlatform: IdentityPlatform
+  readonly monitoring: Monitoring
 }
 
 /**
@@ -88,6 +91,7 @@ export function createClients(options: ClientOptions = {}): Clients {
     firestoreAdmin: createFirestoreAdmin(transport),
     firebaseRules: createFirebaseRules(transport),
     identityPlatform: createIdentityPlatform(transport),
+    monitoring: createMonitoring(transport),
   }
 }
 

@@ -18,6 +18,7 @@ const rolesByPrefix: readonly (readonly [prefix: string, role: string])[] = [
   ['iam.roles.', 'roles/iam.roleAdmin'],
   ['iam.', 'roles/iam.serviceAccountAdmin'],
   ['logging.', 'roles/logging.admin'],
+  ['monitoring.', 'roles/monitoring.viewer'],
   ['resourcemanager.projects.createBillingAssignment', 'roles/billing.projectManager'],
   ['resourcemanager.projects.create', 'roles/resourcemanager.projectCreator'],
   ['resourcemanager.projects.delete', 'roles/resourcemanager.projectDeleter'],

@@ -25,9 +25,10 @@ const projectRoles: readonly string[] = [
   'roles/browser',
 ]
 
-/** What some servers need more: blue/green moves requests from one backend to another. Its own bucket, the ledger, lets the account write. */
+/** What a server needs more: requests at the load balancer are counted, and blue/green moves them to another backend. Its ledger itself lets the account write. */
 function serverRoles({ server }: StackConfig): readonly string[] {
-  return server?.strategy === 'blue-green' ? ['roles/compute.loadBalancerAdmin'] : []
+  if (server === undefined) return []
+  return ['roles/monitoring.viewer', ...(server.strategy === 'blue-green' ? ['roles/compute.loadBalancerAdmin'] : [])]
 }
 
 /** The APIs of the section. */

@@ -126,6 +126,7 @@ test('the account of GitHub writes the ledger of releases, after it is there; bl
     compiled({ ...sections, server: { image: 'srv', strategy } }).flatMap((one) =>
       one.address.startsWith('project-iam-member/github-deployer/') ? [String(one.props['role'])] : [],
     )
+  expect(roles('rolling')).toContain('roles/monitoring.viewer')
   expect(roles('rolling')).not.toContain('roles/compute.loadBalancerAdmin')
   expect(roles('blue-green')).toContain('roles/compute.loadBalancerAdmin')
 })

@@ -161,7 +161,10 @@ export interface ServerInput {
   canary?: CanaryInput
   /** How long the whole new version is watched before it is live, in seconds: when it fails, the group goes back by itself. Default: 60. */
   bakeSeconds?: number
-  /** The largest share of requests that may fail (5xx) at the load balancer while a release is watched, in percent. Default: 1. */
+  /**
+   * The largest share of requests that may fail (5xx) at the load balancer while a release is watched, in percent: of its users' and of Kiln's own, each by
+   * itself. Users' are counted by Cloud Monitoring, on Google with some minutes of delay: watch for 300 seconds or more to have them judged there. Default: 1.
+   */
   maxErrorPercent?: number
   /** Where every VM says its version, as text or as JSON with a member `version`: each must say that of the release. Asked where this machine reaches the VMs, as on the pocket cloud. `false`: not asked. Default: `/version`. */
   versionPath?: string | false

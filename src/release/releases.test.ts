@@ -245,7 +245,7 @@ test('a wrong version is a failure; an instance that does not answer once is non
 
 test('failed requests at the load balancer are a failure of the bake, by their share', async () => {
   await releases().deploy(request('one'))
-  const errors = (failed: number) => ({ probes: { errors: async () => ({ requests: 1000, failed }) } })
+  const errors = (failed: number) => ({ probes: { errors: async () => [{ of: 'requests', requests: 1000, failed }] } })
   await releases(errors(9)).deploy(request('two'))
   expect((await failure(releases(errors(11)).deploy(request('three')))).message).toContain('11 of 1000 requests failed')
   await expectWhole('two')

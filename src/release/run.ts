@@ -48,14 +48,21 @@ export interface ProbedInstance {
   readonly port: number
 }
 
+export interface RequestCount {
+  /** As it is told: `requests`, `requests of Kiln’s own`. */
+  readonly of: string
+  readonly requests: number
+  readonly failed: number
+}
+
 export interface Probes {
   /** The answer of `/version` of one instance. Left out: not asked. */
   readonly version?: (where: ProbedInstance) => Promise<string>
   /** What one instance answers at its health path, status and headers and body, as text for the failure capsule. Left out: not asked. */
   readonly health?: (where: ProbedInstance) => Promise<string>
-  /** Requests and failed requests (5xx) at the load balancer since then. Left out: not judged. */
-  readonly errors?: (sinceMs: number) => Promise<{ readonly requests: number; readonly failed: number }>
-  /** The largest share of failed requests that passes. Default: 0.01. */
+  /** Requests and failed requests (5xx) at the load balancer since then, each count with whose they are. Left out: not judged. */
+  readonly errors?: (sinceMs: number) => Promise<readonly RequestCount[]>
+  /** The largest share of failed requests that passes, in each count. Default: 0.01. */
   readonly mostFailedShare?: number
 }
 

@@ -143,7 +143,8 @@ async function versionProblems(run: Run, view: GroupView, wait: Bake): Promise<r
 }
 
 async function requireFewErrors(run: Run, gate: GateName, sinceMs: number): Promise<void> {
-  const seen = await run.probes.errors?.(sinceMs)
-  if (seen === undefined || !tooManyFailed(seen, run.probes.mostFailedShare ?? defaultFailedShare)) return
-  throw new GateFailure(gate, `${seen.failed} of ${seen.requests} requests failed at the load balancer`)
+  for (const seen of (await run.probes.errors?.(sinceMs)) ?? []) {
+    if (!tooManyFailed(seen, run.probes.mostFailedShare ?? defaultFailedShare)) continue
+    throw new GateFailure(gate, `${seen.failed} of ${seen.requests} ${seen.of} failed at the load balancer`)
+  }
 }

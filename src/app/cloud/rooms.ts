@@ -12,6 +12,7 @@ import { createIamRoom } from '../../cloud/rooms/iam/index.ts'
 import { createIamCredentialsRoom } from '../../cloud/rooms/iamcredentials/index.ts'
 import { createIdentityToolkitRoom } from '../../cloud/rooms/identitytoolkit/index.ts'
 import { createLoggingRoom } from '../../cloud/rooms/logging/index.ts'
+import { createMonitoringRoom } from '../../cloud/rooms/monitoring/index.ts'
 import { createOauth2Room } from '../../cloud/rooms/oauth2/index.ts'
 import { createSecretManagerRoom } from '../../cloud/rooms/secretmanager/index.ts'
 import { createServiceUsageRoom } from '../../cloud/rooms/serviceusage/index.ts'
@@ -49,6 +50,7 @@ export function createRooms(parts: RoomParts): readonly Room[] {
     createDnsRoom(),
     createFirestoreRoom(),
     createLoggingRoom(),
+    createMonitoringRoom(),
     createComputeRoom({
       driver: parts.driver,
       publicImages: parts.publicImages,

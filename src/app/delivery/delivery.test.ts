@@ -27,6 +27,9 @@ beforeAll(async () => {
   await stage.addImage('app-sick', '3.0.0')
   await stage.addImage('app-turning', '4.0.0')
   stage.health.set('app-sick', () => 500)
+  await stage.addImage('app-broken', '6.0.0')
+  // Its health is good, what users ask for is not.
+  stage.health.set('app-broken', (_ageMs, path) => (path === '/page' ? 500 : 200))
   stage.health.set('app-turning', (ageMs) => (ageMs < 6000 ? 200 : 500))
 }, limitMs)
 afterAll(() => stage.close(), limitMs)
@@ -159,13 +162,29 @@ test('a release that answers 500 gets no request and goes back by itself, with i
   expect(await stage.machines()).toEqual(['serve-release-test app-one RUNNING', 'serve-release-test app-one RUNNING'])
 })
 
+test('a release whose health is good and whose users get errors goes back: the load balancer counts them', { timeout: limitMs }, async () => {
+  const { url = '' } = (await status()) ?? {}
+  const state = { isOver: false }
+  const users = (async () => {
+    while (!state.isOver) await (await fetch(`${url}/page`, { headers: { connection: 'close' } })).text()
+  })()
+  const broken = await failure(deploy({ ...stage.options(), ...who, image: 'app-broken', bakeSeconds: 60 }))
+  state.isOver = true
+  await users
+  expect(broken).toMatchObject({
+    code: 'E_RELEASE_FAILED',
+    message: expect.stringMatching(/failed at its gate "bake": \d+ of \d+ requests failed at the load balancer; .* is back on release 5/),
+  })
+  expect(await version()).toBe('1.0.0')
+})
+
 test("blue/green and back: the second group is nobody's drift; cold machines say so and are no other release", { timeout: limitMs }, async () => {
-  expect(await deploy({ ...stage.options(), ...who, image: 'app-two', strategy: 'blue-green', cold: true })).toMatchObject({ release: 8, strategy: 'blue-green' })
+  expect(await deploy({ ...stage.options(), ...who, image: 'app-two', strategy: 'blue-green', cold: true })).toMatchObject({ release: 9, strategy: 'blue-green' })
   expect(await version()).toBe('2.0.0')
-  expect((await showRelease({ ...stage.options(), number: 8, withTexts: false })).release.shape.metadata).toEqual({ 'kiln-warm-start': 'never' })
+  expect((await showRelease({ ...stage.options(), number: 9, withTexts: false })).release.shape.metadata).toEqual({ 'kiln-warm-start': 'never' })
   expect(await stage.plan('app-two')).toEqual({})
   const back = await rollback({ ...stage.options(), ...who })
-  expect(back).toMatchObject({ release: 9, rollbackOf: 5, strategy: 'blue-green' })
+  expect(back).toMatchObject({ release: 10, rollbackOf: 5, strategy: 'blue-green' })
   expect(await version()).toBe('1.0.0')
   expect(await stage.plan('app-one')).toEqual({})
 })
@@ -189,7 +208,7 @@ test('size, and what somebody took away, is mended without a new release', { tim
   expect((await stage.plan('app-one'))['release/serve-release-test']?.join()).toMatch(/is gone|sends nothing/)
   await stage.up('app-one')
   expect(await version()).toBe('1.0.0')
-  expect((await states())[0]).toBe('9 live app-one')
+  expect((await states())[0]).toBe('10 live app-one')
   expect(await stage.plan('app-one')).toEqual({})
 })
 
@@ -237,14 +256,14 @@ test('GitHub’s account rolls out with its own roles, and writes nothing but re
     who: 'github',
     why: 'merge',
   })
-  expect(release).toMatchObject({ number: 10, state: 'live', who: 'github' })
+  expect(release).toMatchObject({ number: 11, state: 'live', who: 'github' })
   expect(await version()).toBe('5.0.0')
   const storage = await robot.storage()
   await expect(call(storage.buckets.setIamPolicy({ bucket: `${project}-kiln-releases`, requestBody: { bindings: [] } }))).rejects.toMatchObject({ status: 403 })
   await expect(call(storage.buckets.delete({ bucket: `${project}-kiln-releases` }))).rejects.toMatchObject({ status: 403 })
   // Beside the section's account the roles of others stay.
   await stage.configure('size: 1')
-  expect((await rollback({ ...stage.options(), ...who })).release).toBe(11)
+  expect((await rollback({ ...stage.options(), ...who })).release).toBe(12)
 })
 
 /** Clients with a token of this account, which the owner lends itself. */

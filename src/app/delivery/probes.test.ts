@@ -10,7 +10,7 @@ test('versions as text and as JSON', () => {
   expect(['{"name":"a","version":"1.2"}', '"1.2"', ' 1.2\n', '{"version":3}'].map(versionIn)).toEqual(['1.2', '1.2', '1.2', '{"version":3}'])
 })
 
-function probesOf(versionPath: string | false = '/version') {
+function probesOf(versionPath: string | false = '/version', network?: typeof fetch, notes: string[] = []) {
   const config = Stack.parse({
     project: { id: 'moshi-3' },
     location: { region: 'us-central1' },
@@ -19,7 +19,8 @@ function probesOf(versionPath: string | false = '/version') {
   })
   const serving = servingOf(config)
   if (serving === undefined) throw new Error('the config has a server')
-  return releaseProbes({ serving, signal: new AbortController().signal, clients: createClients({ rootUrl: 'http://127.0.0.1:9', accessToken: async () => 'none' }) })
+  const clients = createClients({ rootUrl: 'http://127.0.0.1:9', accessToken: async () => 'none', retry: { attempts: 1 }, ...(network === undefined ? {} : { fetch: network }) })
+  return releaseProbes({ serving, signal: new AbortController().signal, clients, note: (text) => void notes.push(text) })
 }
 
 test('a VM is asked at its external address; what is no 200 says how to do without; false: not asked', async () => {
@@ -68,4 +69,32 @@ test('an answer for the capsule has status, headers and the start of the body; n
     server.close()
   }
   expect(await wholeAnswer(`${url}/healthz`, signal)).toMatch(/\nno answer after \d+ ms: .*ECONNREFUSED/)
+})
+
+test('users’ requests are those that the load balancer counted in the watch; where they cannot be read that is said once', async () => {
+  const since = Date.parse('2026-11-27T12:00:00Z')
+  const point = (second: number, count: number) => ({
+    interval: { startTime: new Date(since + second * 1000).toISOString(), endTime: new Date(since + (second + 1) * 1000).toISOString() },
+    value: { int64Value: String(count) },
+  })
+  const asked: URL[] = []
+  const json = (status: number, body: object) => new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json' } })
+  const counting: typeof fetch = async (input) => {
+    const url = new URL(input instanceof Request ? input.url : input)
+    if (!url.pathname.includes('monitoring.googleapis.com')) return json(404, { error: { code: 404, message: 'no such rule' } })
+    asked.push(url)
+    if (!url.searchParams.has('pageToken'))
+      return json(200, { timeSeries: [{ metric: { labels: { response_code_class: '200' } }, points: [point(1, 90), point(-1, 1000)] }], nextPageToken: 'more' })
+    return json(200, { timeSeries: [{ metric: { labels: { response_code_class: '500' } }, points: [point(3, 6), point(-2, 500)] }] })
+  }
+  expect((await probesOf('/version', counting).errors?.(since))?.[0]).toEqual({ of: 'requests', requests: 96, failed: 6 })
+  expect(asked.map((url) => url.searchParams.get('pageToken'))).toEqual([null, 'more'])
+  expect(asked[0]?.pathname).toBe('/monitoring.googleapis.com/v3/projects/moshi-3/timeSeries')
+  expect(asked[0]?.searchParams.get('filter')).toBe('metric.type = "loadbalancing.googleapis.com/https/request_count" AND resource.labels.backend_target_name = "serve-moshi-3"')
+
+  const notes: string[] = []
+  const forbidding = probesOf('/version', async () => json(403, { error: { code: 403, status: 'PERMISSION_DENIED', message: 'no monitoring.timeSeries.list' } }), notes)
+  await forbidding.errors?.(since).catch(() => {})
+  await forbidding.errors?.(since).catch(() => {})
+  expect(notes).toEqual([expect.stringContaining('no monitoring.timeSeries.list')])
 })

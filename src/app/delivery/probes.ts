@@ -1,4 +1,4 @@
-/** What a release is judged by beside health: the version that every VM says, and failed requests at the load balancer. */
+/** What a release is judged by beside health: the version that every VM says, and failed requests at the load balancer, of its users and of Kiln's own. */
 import { KilnError, describeError } from '../../base/errors.ts'
 import type { ProbedInstance, Probes } from '../../release/run.ts'
 import { balancerUrl } from './balancer.ts'
@@ -11,14 +11,14 @@ const MOST_KEPT_BYTES = 16_384
 /** Asked at the load balancer at every look, so that all VMs behind it take part. */
 const REQUESTS_PER_LOOK = 5
 
-export function releaseProbes(parts: Pick<DeliveryParts, 'serving' | 'signal' | 'clients' | 'isRemote'>): Probes {
+export function releaseProbes(parts: Pick<DeliveryParts, 'serving' | 'signal' | 'clients' | 'isRemote' | 'note'>): Probes {
   const { serving, signal } = parts
   const { server } = serving
   const isNear = parts.isRemote !== true
   const path = isNear ? server.versionPath : false
   return {
     mostFailedShare: server.maxErrorPercent / 100,
-    errors: balancerErrors(parts),
+    errors: bothErrors(userErrors(parts), ownErrors(parts)),
     ...(isNear ? { health: async (instance) => wholeAnswer(`${rootOf(instance)}${serving.image.health.path}`, signal) } : {}),
     ...(path === false ? {} : { version: async (instance) => askVersion(`${rootOf(instance)}${path}`, signal) }),
   }
@@ -64,8 +64,35 @@ interface Sample {
   readonly failed: boolean
 }
 
+type Errors = NonNullable<Probes['errors']>
+
+function bothErrors(ofUsers: Errors, ofOurs: Errors): Errors {
+  return async (sinceMs) => (await Promise.all([ofUsers(sinceMs), ofOurs(sinceMs)])).flat()
+}
+
+/**
+ * What the load balancer counted, as Cloud Monitoring tells it; Kiln's own requests are among them. Only stretches that began in the watch: before it another
+ * release was answering, or none. On Google a short watch sees none, since they come minutes late. Whoever may not read them is told so once, and judges without.
+ */
+function userErrors({ clients, serving, signal, note }: Pick<DeliveryParts, 'serving' | 'signal' | 'clients' | 'note'>): Errors {
+  let isTold = false
+  return async (sinceMs) => {
+    try {
+      const answered = await clients.monitoring.answeredRequests(serving.projectId, serving.name, sinceMs, { signal })
+      const counted = answered.filter(({ startMs }) => startMs >= sinceMs)
+      const sum = (codeClass?: number): number => counted.filter((each) => codeClass === undefined || each.codeClass === codeClass).reduce((total, { count }) => total + count, 0)
+      return [{ of: 'requests', requests: sum(), failed: sum(500) }]
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!isTold) note(`the requests at the load balancer cannot be counted, Kiln’s own are judged alone: ${describeError(error)}`)
+      isTold = true
+      return []
+    }
+  }
+}
+
 /** Requests of the deployer's own, through the load balancer, as any client's: an answer of 500 or more failed. Whoever cannot reach it has seen nothing. */
-function balancerErrors({ clients, serving, signal }: Pick<DeliveryParts, 'serving' | 'signal' | 'clients'>): NonNullable<Probes['errors']> {
+function ownErrors({ clients, serving, signal }: Pick<DeliveryParts, 'serving' | 'signal' | 'clients'>): Errors {
   const samples: Sample[] = []
   let found: Promise<string | undefined> | undefined
   return async (sinceMs) => {
@@ -76,7 +103,7 @@ function balancerErrors({ clients, serving, signal }: Pick<DeliveryParts, 'servi
       samples.push(...asked.filter((sample) => sample !== undefined))
     }
     const counted = samples.filter(({ atMs }) => atMs >= sinceMs)
-    return { requests: counted.length, failed: counted.filter(({ failed }) => failed).length }
+    return [{ of: 'requests of Kiln’s own', requests: counted.length, failed: counted.filter(({ failed }) => failed).length }]
   }
 }
 

@@ -66,7 +66,7 @@ export interface Stage {
   destroy(): Promise<readonly string[]>
   addImage(name: string, version: string): Promise<void>
   /** How the servers of an image answer beside `/version`. Default: 200 always. */
-  readonly health: Map<string, (ageMs: number) => number>
+  readonly health: Map<string, (ageMs: number, path: string) => number>
   /** `NAME-PREFIX IMAGE STATUS` of every machine. */
   machines(): Promise<readonly string[]>
   daemon(): ChildProcess
@@ -186,7 +186,7 @@ export async function createStage(): Promise<Stage> {
     guests = serveGuests(createFakeDriver(), 8080, machineList, (image, ageMs, path, response) => {
       const version = versions.get(image) ?? ''
       response.setHeader('x-version', version)
-      response.statusCode = health.get(image)?.(ageMs) ?? 200
+      response.statusCode = health.get(image)?.(ageMs, path) ?? 200
       if (path === '/version') response.end(JSON.stringify({ name: 'app', version }))
       else response.end(`${image} is ${response.statusCode}`)
     })

@@ -44,7 +44,7 @@ const byKind: Readonly<Record<string, readonly string[]>> = {
   'identity-provider': ['firebaseauth.configs.get', 'firebaseauth.configs.update'],
   'workload-identity-pool': ['iam.workloadIdentityPools.create', 'iam.workloadIdentityPools.get'],
   'workload-identity-provider': ['iam.workloadIdentityPoolProviders.create', 'iam.workloadIdentityPoolProviders.get'],
-  release: [...compute('instanceTemplates', 'useReadOnly'), 'compute.instanceGroupManagers.update', 'compute.backendServices.get'],
+  release: [...compute('instanceTemplates', 'useReadOnly'), 'compute.instanceGroupManagers.update', 'compute.backendServices.get', 'monitoring.timeSeries.list'],
   'release-ledger': ['storage.buckets.getIamPolicy', 'storage.buckets.setIamPolicy', 'storage.objects.create', 'storage.objects.get', 'storage.objects.list'],
 }
 

@@ -75,12 +75,28 @@ export interface NamesPort {
   addresses(host: string): readonly string[]
 }
 
+/** Requests that a backend service answered, of one class of answers. */
+export interface RequestCounts {
+  /** Its name. */
+  readonly backendService: string
+  /** 100 … 500; 0: none of these. */
+  readonly codeClass: number
+  /** In the order of time. */
+  readonly points: readonly { readonly startMs: number; readonly endMs: number; readonly count: number }[]
+}
+
+/** Provided by the compute room. */
+export interface RequestCountsPort {
+  list(projectId: string): readonly RequestCounts[]
+}
+
 export interface Ports {
   serviceAccounts: ServiceAccountsPort
   serviceAccountKeys: ServiceAccountKeysPort
   workloadIdentity: WorkloadIdentityPort
   objects: ObjectsPort
   names: NamesPort
+  requestCounts: RequestCountsPort
 }
 
 export interface PortRegistry {

@@ -72,6 +72,7 @@ export function createComputeRoom(deps: ComputeDeps, balancing?: Balancing): Roo
       const changes = createInstanceChanges(compute, { disks, machines, plans, sources })
       const instanceGroups = createInstanceGroups(compute, { images, instances, changes, plans })
       const loadBalancing = createLoadBalancing(compute, { addresses, machines, members: instanceGroups.members, signCertificate: compute.deps.signCertificate })
+      kernel.ports.provide('requestCounts', loadBalancing.requestCounts)
       instanceGroups.connect(balancing ?? loadBalancing.balancing)
       running = { compute, files, machines, addresses, instanceGroups, loadBalancing }
       return computeRoutes({

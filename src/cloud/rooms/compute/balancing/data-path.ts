@@ -23,6 +23,7 @@ import type { Health, ProbeTask } from './health.ts'
 import type { Reach } from './reach.ts'
 import { syncServers } from './servers.ts'
 import type { Leaving } from './servers.ts'
+import type { Traffic } from './traffic.ts'
 
 const LOOK_EVERY_MS = 1000
 const DRAIN_POLL_MS = 50
@@ -46,13 +47,14 @@ export interface DataPathParts {
   readonly reach: Reach
   readonly haproxy: Haproxy
   readonly health: Health
+  readonly traffic: Traffic
   readonly refreshForwards: (projectId: string) => Promise<void>
   /** Has managed certificates that soon end signed anew. */
   readonly renewCertificates: () => Promise<void>
 }
 
 export function createDataPath(compute: Compute, parts: DataPathParts): DataPath {
-  const { desired, reach, haproxy, health } = parts
+  const { desired, reach, haproxy, health, traffic } = parts
   const { log } = compute.kernel
   const draining = new Map<string, number>()
   const leaving: Leaving = new Map()
@@ -141,9 +143,11 @@ export function createDataPath(compute: Compute, parts: DataPathParts): DataPath
       return
     }
     const config = makeConfig(model, haproxy.paths)
+    if (structure !== undefined) await countRequests()
     if (structure !== config.structure) {
       await writeCertificates()
       await haproxy.load(config)
+      traffic.restarted(Date.now())
       // The old worker ends what it has; the new one knows only who stays.
       leaving.clear()
     } else {
@@ -152,6 +156,15 @@ export function createDataPath(compute: Compute, parts: DataPathParts): DataPath
       if (!sameJson(model, lastModel)) await haproxy.save(config)
     }
     lastModel = model
+  }
+
+  /** Nothing hangs on it: what cannot be read now is read by the next pass. */
+  async function countRequests(): Promise<void> {
+    try {
+      traffic.note(await haproxy.command('show stat -1 2 -1'), Date.now())
+    } catch (error) {
+      log.debug({ err: error }, 'the requests at the load balancer could not be counted')
+    }
   }
 
   function apply(): Promise<void> {

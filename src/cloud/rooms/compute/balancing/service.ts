@@ -1,6 +1,7 @@
 /** Load balancing of the compute room, put together. */
 import type { compute_v1 } from '@googleapis/compute/build/v1.js'
 import { invalidArgument } from '../../../kernel/api-error.ts'
+import type { RequestCountsPort } from '../../../kernel/ports.ts'
 import type { Balancing, Health as MemberHealth, Members } from '../groups/members.ts'
 import { linkTail, selfLink } from '../links.ts'
 import { requireLabels } from '../service.ts'
@@ -9,6 +10,7 @@ import type { Addresses } from '../service.addresses.ts'
 import type { Instance } from '../service.instances.ts'
 import type { Machines } from '../service.machines.ts'
 import { fingerprint } from '../shapes.ts'
+import { backendName } from './config.ts'
 import { createDataPath } from './data-path.ts'
 import type { DataPath } from './data-path.ts'
 import { createDesired } from './desired.ts'
@@ -42,6 +44,7 @@ import type { ForwardingRuleRecord } from './service.rules.ts'
 import { buildUrlMap } from './service.url-maps.ts'
 import type { UrlMapRecord } from './service.url-maps.ts'
 import { createBalancingStore } from './store.ts'
+import { createTraffic } from './traffic.ts'
 
 export interface LoadBalancing {
   readonly healthChecks: Noun<HealthCheckBody, HealthCheckRecord>
@@ -60,6 +63,8 @@ export interface LoadBalancing {
   /** What groups ask of load balancing. */
   readonly balancing: Balancing
   readonly dataPath: DataPath
+  /** What Cloud Monitoring tells of it. */
+  readonly requestCounts: RequestCountsPort
 }
 
 export interface LoadBalancingParts {
@@ -81,9 +86,11 @@ export function createLoadBalancing(compute: Compute, parts: LoadBalancingParts)
       return instance !== undefined && compute.kernel.faults.isUnhealthy(instance.name, instance.projectId)
     },
   )
+  const traffic = createTraffic()
   const dataPath = createDataPath(compute, {
     desired,
     reach,
+    traffic,
     haproxy: createHaproxy(compute.kernel.home),
     health,
     refreshForwards: machines.refreshForwards,
@@ -217,6 +224,13 @@ export function createLoadBalancing(compute: Compute, parts: LoadBalancingParts)
       drain: (instance) => dataPath.drain(instance),
     },
     dataPath,
+    requestCounts: {
+      list: (projectId) =>
+        desired
+          .services()
+          .filter((service) => service.projectId === projectId)
+          .flatMap((service) => traffic.of(backendName(service)).map((each) => ({ backendService: service.name, ...each }))),
+    },
   }
 }
 
