@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Google's programs for the inside of a VM, from Debian: the guest agent, cloud-init with its data source GCE, google-auth for Python
+# from: debian
+for program in mmdebstrap qemu-system-x86_64 ssh ssh-keygen curl; do
+  command -v "$program" >/dev/null || { echo "$program is not installed here"; exit 77; }
+done
+version() { apt-cache policy "$1" | sed -n 's/^ *Candidate: \([^+~]*\).*/\1/p'; }
+VERSIONS=
+for package in google-guest-agent cloud-init python3-google-auth; do
+  [ -n "$(version "$package")" ] || { echo "Debian's package lists here have no $package"; exit 77; }
+  VERSIONS+="${VERSIONS:+, }$package $(version "$package")"
+done
+echo "$VERSIONS"
