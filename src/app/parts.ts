@@ -120,8 +120,15 @@ export function bootsCold(instance: DesiredResource): DesiredResource {
   return { ...instance, props: { ...instance.props, metadata: { ...metadata, 'kiln-warm-start': 'never' } } }
 }
 
+export interface DevResult extends Record<string, unknown> {
+  readonly vm: string
+  readonly url: string | undefined
+  readonly image: unknown
+  readonly changes: number
+}
+
 /** The dev VM from the newest image of its family, running and healthy. */
-export async function dev(options: VerbOptions): Promise<{ readonly vm: string; readonly url: string | undefined; readonly image: unknown; readonly changes: number }> {
+export async function dev(options: VerbOptions): Promise<DevResult> {
   return withPart(
     options,
     'dev',

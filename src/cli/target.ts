@@ -1,5 +1,6 @@
 /** The option that says which cloud a verb works on, and the verbs of that cloud. */
 import type { Plan, Target } from '../app/plan-types.ts'
+import type { DevResult } from '../app/parts.ts'
 import type { StatusResult } from '../app/status.ts'
 import type { UpResult, VerbOptions } from '../app/up.ts'
 import type { Invocation, OptionSpec } from './define-command.ts'
@@ -21,6 +22,12 @@ export interface StackVerbs {
   readonly plan: (options: VerbOptions) => Promise<Plan>
   readonly status: (options: VerbOptions) => Promise<StatusResult>
   readonly destroy: (options: VerbOptions) => Promise<{ readonly removed: number; readonly plan: Plan }>
+}
+
+/** `kiln dev`, for the cloud that was named. */
+export async function devVerb(invocation: Pick<Invocation, 'options'>): Promise<(options: VerbOptions) => Promise<DevResult>> {
+  const { dev } = isOnGoogle(invocation) ? await import('../app/gcp/dev.ts') : await import('../app/parts.ts')
+  return dev
 }
 
 /** The verbs over a whole stack, for the cloud that was named. */

@@ -33,9 +33,9 @@ export const ShownPlan = z.object({
 })
 export type ShownPlan = z.output<typeof ShownPlan>
 
-/** `storage/google_storage_bucket.media`: the module that the root calls, or else the root's name, then Terraform's own address. */
+/** `storage/google_storage_bucket.media`: the module that the root calls, without its index, or else the root's name, then Terraform's own address. */
 export function addressOf(root: string, terraformAddress: string): Address {
-  const inModule = /^module\.([\w-]+)\.(.+)$/.exec(terraformAddress)
+  const inModule = /^module\.([\w-]+)(?:\[[^\]]+\])?\.(.+)$/.exec(terraformAddress)
   return inModule === null ? `${root}/${terraformAddress}` : `${inModule[1] ?? root}/${inModule[2] ?? ''}`
 }
 
@@ -94,6 +94,7 @@ function reasonsOf({ change, previous_address, action_reason }: ResourceChange, 
 export function differencesOf({ change }: ResourceChange): readonly Difference[] {
   const found: Difference[] = []
   const replacing = change.replace_paths.map((path) => path.join('.'))
+  const isNew = change.actions.length > 1
   const forces = (path: string): boolean => replacing.some((each) => path === each || path.startsWith(`${each}.`))
 
   function compare(path: string, before: unknown, after: unknown, unknown: unknown, hidden: readonly unknown[]): void {
@@ -116,6 +117,8 @@ export function differencesOf({ change }: ResourceChange): readonly Difference[]
       return
     }
     if (sameJson(before ?? null, after ?? null)) return
+    // what the old one was given by the cloud, and the new one is not told
+    if (isNew && (after ?? null) === null && !forces(path)) return
     const difference = isHidden ? { path, from: '(secret)', to: '(another secret)' } : { path, from: before ?? undefined, to: after ?? undefined }
     found.push(forces(path) ? { ...difference, forcesReplacement: true } : difference)
   }

@@ -6,17 +6,20 @@ import { KilnError } from '../../base/errors.ts'
 import type { Clients } from '../../client/clients.ts'
 import type { AnyKind } from '../../engine/types.ts'
 
-/** Kinds that are there before Terraform can run, since its state lies in the project: the direct engine's own. */
-const madeBefore: ReadonlySet<string> = new Set(['project', 'billing'])
+/**
+ * The direct engine's own: what is there before Terraform can run, since its state lies in the project, and what holds a secret, which would lie in
+ * its state.
+ */
+const ownKinds: ReadonlySet<string> = new Set(['project', 'billing', 'secret-version', 'identity-provider'])
 
 /** True for kinds of which Terraform makes the things. */
 export function isOwnedByTerraform(kind: string, resourceKinds: ReadonlyMap<string, unknown>): boolean {
-  return resourceKinds.has(kind) && !madeBefore.has(kind)
+  return resourceKinds.has(kind) && !ownKinds.has(kind)
 }
 
 /** The kind as the direct engine has it on Google: it looks, and changes nothing. */
 export function ownedByTerraform(kind: AnyKind<Clients>): AnyKind<Clients> {
-  if (madeBefore.has(kind.kind)) return kind
+  if (ownKinds.has(kind.kind)) return kind
   return {
     ...kind,
     keepOnDestroy: true,

@@ -8,9 +8,10 @@ import { planStack } from '../../engine/plan.ts'
 import type { PlannedStack } from '../../engine/engine.ts'
 import type { Address, Plan, PlanNode } from '../../engine/types.ts'
 import { resourceKinds } from '../../resources/kinds.ts'
-import type { ModulePlan } from '../../terraform/driver.ts'
+import type { ModulePlan, PlanOptions } from '../../terraform/driver.ts'
 import { withLocalState } from './files.ts'
 import { isOwnedByTerraform } from './owned-kind.ts'
+import type { Scope } from './scope.ts'
 import type { GoogleSession } from './session.ts'
 import { stateBucketExists } from './state-bucket.ts'
 
@@ -26,48 +27,60 @@ export interface GooglePlan {
   readonly whole: ModulePlan | undefined
   /** The infrastructure's part of `plan`. */
   readonly infrastructure: readonly PlanNode[]
-  /** Wheels or images are made, so that Terraform's plan is made again afterwards. */
-  readonly bakes: boolean
+  /** Something is made between the two runs of Terraform, so that its plan is made again afterwards. */
+  readonly waits: boolean
 }
 
 const own = (node: PlanNode): boolean => !isOwnedByTerraform(node.kind, resourceKinds)
 const isChange = (node: PlanNode): boolean => node.action !== 'noop'
 const beforeTerraform: ReadonlySet<string> = new Set(['project', 'billing'])
-const baked: ReadonlySet<string> = new Set(['python-package', 'image'])
+/** What Kiln makes when a part of the infrastructure is there, and before the rest is: VMs begin with images, and read secrets. */
+export const inBetween: ReadonlySet<string> = new Set(['python-package', 'image', 'secret-version'])
 
 /** Reads what is there and plans. Changes nothing on Google. */
-export async function planGoogle(session: GoogleSession): Promise<GooglePlan> {
-  const direct = await planStack(session.base.engine, session.base.desired)
-  const ours = direct.plan.nodes.filter(own)
-  const bakes = ours.some((node) => baked.has(node.kind) && isChange(node))
+export async function planGoogle(session: GoogleSession, scope: Scope): Promise<GooglePlan> {
+  const direct = await planStack(session.base.engine, scope.desired)
+  const ours = direct.plan.nodes.filter((node) => own(node) && (scope.targets === undefined || (node.action !== 'delete' && node.action !== 'forget')))
+  const waits = ours.some((node) => inBetween.has(node.kind) && isChange(node))
   const images = plannedImages(direct)
   const hasState = await stateBucketExists(session.clients, session.bucket, session.base.engine.signal)
-  const { whole, first, infrastructure } = hasState ? await planWithState(session, images, bakes) : { ...(await preview(session, images)), whole: undefined, first: undefined }
+  const { whole, first, infrastructure } = hasState
+    ? await planWithState(session, scope, images, waits)
+    : { ...(await preview(session, scope, images)), whole: undefined, first: undefined }
   const isBase = (node: PlanNode): boolean => session.files.base.includes(`module.${node.address.split('/')[0] ?? ''}`)
   const nodes = [
     ...ours.filter((node) => beforeTerraform.has(node.kind)),
     ...infrastructure.filter(isBase),
-    ...ours.filter((node) => baked.has(node.kind)),
+    ...ours.filter((node) => inBetween.has(node.kind)),
     ...infrastructure.filter((node) => !isBase(node)),
-    ...ours.filter((node) => !beforeTerraform.has(node.kind) && !baked.has(node.kind)),
+    ...ours.filter((node) => !beforeTerraform.has(node.kind) && !inBetween.has(node.kind)),
   ]
-  return { plan: { stack: session.base.name, nodes }, direct, images, first, whole, infrastructure, bakes }
+  return { plan: { stack: session.base.name, nodes }, direct, images, first, whole, infrastructure, waits }
 }
 
-async function planWithState(session: GoogleSession, images: ReadonlyMap<string, string>, bakes: boolean): Promise<Pick<GooglePlan, 'whole' | 'first' | 'infrastructure'>> {
-  const module = session.module(images)
+async function planWithState(
+  session: GoogleSession,
+  scope: Scope,
+  images: ReadonlyMap<string, string>,
+  waits: boolean,
+): Promise<Pick<GooglePlan, 'whole' | 'first' | 'infrastructure'>> {
+  const module = session.module(images, scope.dev)
   await session.terraform.init(module)
-  const whole = await session.terraform.plan(module)
-  const first = bakes && session.files.base.length > 0 ? await session.terraform.plan(module, { targets: session.files.base }) : undefined
+  const whole = await session.terraform.plan(module, targetsOf(scope))
+  const first = waits && session.files.base.length > 0 ? await session.terraform.plan(module, { targets: session.files.base }) : undefined
   return { whole, first: first?.empty === true ? undefined : first, infrastructure: whole.nodes }
 }
 
+function targetsOf({ targets }: Scope): PlanOptions {
+  return targets === undefined ? {} : { targets }
+}
+
 /** Before there is a state everything is new. */
-async function preview(session: GoogleSession, images: ReadonlyMap<string, string>): Promise<Pick<GooglePlan, 'infrastructure'>> {
+async function preview(session: GoogleSession, scope: Scope, images: ReadonlyMap<string, string>): Promise<Pick<GooglePlan, 'infrastructure'>> {
   return withLocalState(session.files.dir, async () => {
-    const module = session.previewModule(images)
+    const module = session.previewModule(images, scope.dev)
     await session.terraform.init(module)
-    return { infrastructure: (await session.terraform.plan(module)).nodes }
+    return { infrastructure: (await session.terraform.plan(module, targetsOf(scope))).nodes }
   })
 }
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { Clients } from '../../client/clients.ts'
 import { stateBucketName } from '../../compile/names.ts'
+import { devVariables } from '../../synth/modules/root.ts'
 import { createTerraform } from '../../terraform/driver.ts'
 import type { RootModule, Terraform } from '../../terraform/driver.ts'
 import { findTerraform } from '../../terraform/program.ts'
@@ -15,6 +16,7 @@ import type { GcpFinding } from './findings.ts'
 import { writeInfrastructure } from './files.ts'
 import type { InfrastructureFiles } from './files.ts'
 import { preflight } from './preflight.ts'
+import type { Scope } from './scope.ts'
 import type { StateBucket } from './state-bucket.ts'
 
 export interface GoogleSession {
@@ -24,10 +26,10 @@ export interface GoogleSession {
   readonly terraform: Terraform
   readonly bucket: StateBucket
   readonly findings: readonly GcpFinding[]
-  /** The root module, with the images that new VMs begin with. */
-  module(images: ReadonlyMap<string, string>): RootModule
+  /** The root module, with the images that new VMs begin with, and whether the development VM is there. */
+  module(images: ReadonlyMap<string, string>, dev: Scope['dev']): RootModule
   /** The same before there is a bucket for its state. */
-  previewModule(images: ReadonlyMap<string, string>): RootModule
+  previewModule(images: ReadonlyMap<string, string>, dev: Scope['dev']): RootModule
   close(): void
 }
 
@@ -53,8 +55,11 @@ export async function openGoogleSession(options: VerbOptions, cloud: StackCloud 
       ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
     })
     const bucket = { name: stateBucketName(base.name), project: base.name, region: config.location.region }
-    const variables = (images: ReadonlyMap<string, string>): Readonly<Record<string, string>> =>
-      Object.fromEntries([...images].map(([family, image]) => [files.imageVariable(family), image]))
+    const variables = (images: ReadonlyMap<string, string>, dev: Scope['dev']): Readonly<Record<string, string>> => ({
+      ...Object.fromEntries([...images].map(([family, image]) => [files.imageVariable(family), image])),
+      [devVariables.isThere]: String(dev.isThere),
+      ...(dev.image === undefined ? {} : { [devVariables.image]: dev.image }),
+    })
     return {
       base,
       clients: cloud.clients,
@@ -62,8 +67,8 @@ export async function openGoogleSession(options: VerbOptions, cloud: StackCloud 
       terraform,
       bucket,
       findings,
-      module: (images) => ({ name: 'terraform', dir: files.dir, backend: { bucket: bucket.name, prefix: 'terraform' }, variables: variables(images) }),
-      previewModule: (images) => ({ name: 'preview', dir: files.dir, backend: { path: join(workDir, 'preview', 'none.tfstate') }, variables: variables(images) }),
+      module: (images, dev) => ({ name: 'terraform', dir: files.dir, backend: { bucket: bucket.name, prefix: 'terraform' }, variables: variables(images, dev) }),
+      previewModule: (images, dev) => ({ name: 'preview', dir: files.dir, backend: { path: join(workDir, 'preview', 'none.tfstate') }, variables: variables(images, dev) }),
       close: () => base.close(),
     }
   } catch (error) {

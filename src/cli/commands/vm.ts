@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { KilnError } from '../../base/errors.ts'
 import { defineCommand } from '../define-command.ts'
 import type { Invocation } from '../define-command.ts'
-import { targetOf, targetOption } from '../target.ts'
+import { devVerb, targetOf, targetOption } from '../target.ts'
 import { withProgress } from '../with-progress.ts'
 
 const vmArgument = { form: '[vm]', help: 'name of the VM (default: the dev VM of the config)' }
@@ -17,11 +17,12 @@ export function addVmCommands(program: Command): void {
     options: [
       { flags: '--no-follow', help: 'do not show the logs' },
       { flags: '--cold', help: 'a VM that has to be made boots, also where a memory snapshot of its image would be quicker' },
+      targetOption,
     ],
     stack: true,
     asks: true,
     async action(invocation) {
-      const { dev } = await import('../../app/parts.ts')
+      const dev = await devVerb(invocation)
       const result = await withProgress(invocation, invocation.stackDir(), 'Make these changes?', (options) => dev({ ...options, cold: invocation.options['cold'] === true }))
       if (invocation.json || invocation.options['follow'] === false) return { ...result }
       invocation.note(`${result.vm} answers at ${result.url ?? '(no health path)'}; logs follow, Ctrl-C ends them (the VM goes on). Another terminal: kiln ssh ${result.vm}`)

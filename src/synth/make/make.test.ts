@@ -55,7 +55,8 @@ test('without Kiln the same targets call the original tools', () => {
   expect(left).toEqual(['up', 'synth'])
   expect(toolsMakefile(exampleInput()).text.replaceAll(/^#.*$/gm, '')).not.toMatch(/\bkiln (up|bake|publish|deploy)/)
   expect(dryRun('-f', 'tools.mk', 'bake', 'VERSION=0.2.0')).toEqual(["packer build -only='moshi-srv.*' -var project=moshi-3 -var 'moshi_server_version=0.2.0' ops/packer"])
-  expect(dryRun('-f', 'tools.mk', 'plan')).toEqual(['terraform -chdir=ops/terraform plan -input=false'])
+  expect(dryRun('-f', 'tools.mk', 'plan')).toEqual(['terraform -chdir=ops/terraform plan -input=false -var dev=false'])
+  expect(dryRun('-f', 'tools.mk', 'dev')[0]).toContain('apply -input=false  -target=module.dev -var dev=true -var moshi_srv_image=')
 })
 
 test('the bootstrap script is a script, with the config’s values', () => {

@@ -8,6 +8,7 @@ import { shellWord } from '../packer/scripts.ts'
 import { versionVariable } from '../packer/templates.ts'
 import { imageVariable } from '../modules/module.ts'
 import { componentsOf } from '../modules/places.ts'
+import { devVariables, isOnDemand } from '../modules/root.ts'
 import { authLines, buildTarget, printTargets, testTarget } from './makefile.ts'
 import type { Target } from './makefile.ts'
 
@@ -51,8 +52,8 @@ export function toolsMakefile(input: SynthInput): SynthFile {
       help: 'Terraform and Packer fetch their plugins',
       lines: ['terraform -chdir=ops/terraform init -input=false -backend-config=state.gcs.tfbackend', 'packer init ops/packer'],
     },
-    { name: 'plan', help: 'what `apply` would change', lines: ['terraform -chdir=ops/terraform plan -input=false $(TF)'] },
-    { name: 'apply', help: 'all components', lines: ['terraform -chdir=ops/terraform apply -input=false $(TF)'] },
+    { name: 'plan', help: 'what `apply` would change', lines: [`terraform -chdir=ops/terraform plan -input=false${keepsDev(input)} $(TF)`] },
+    { name: 'apply', help: 'all components', lines: [`terraform -chdir=ops/terraform apply -input=false${keepsDev(input)} $(TF)`] },
     {
       name: 'apply-base',
       help: 'what publishing and baking need',
@@ -87,7 +88,7 @@ PROJECT ?= ${config.project.id}
 VERSION ?=
 # More arguments of Terraform, such as -auto-approve
 TF ?=
-
+${hasDevOnDemand(input) ? '# true: the development VM, which `dev` makes, stays\nKEEP_DEV ?= false\n' : ''}
 ${printTargets(targets)}`
   return { path: 'ops/tools.mk', text, mode: 0o644 }
 }
@@ -101,15 +102,26 @@ function newest(image: string): string {
   return `$$(gcloud compute images describe-from-family ${image} --project $(PROJECT) --format='value(selfLink.scope(v1))')`
 }
 
-function devTargets({ config }: SynthInput): readonly Target[] {
-  if (config.dev === undefined) return []
-  const { image } = config.dev
+function hasDevOnDemand({ config, desired }: SynthInput): boolean {
+  return config.dev !== undefined && isOnDemand('dev', { desired })
+}
+
+/** Where the development VM is on demand, whoever applies everything says whether it stays. */
+function keepsDev(input: SynthInput): string {
+  return hasDevOnDemand(input) ? ` -var ${devVariables.isThere}=$(KEEP_DEV)` : ''
+}
+
+function devTargets(input: SynthInput): readonly Target[] {
+  const { dev } = input.config
+  if (dev === undefined) return []
+  const { image } = dev
+  const isThere = hasDevOnDemand(input) ? ` -var ${devVariables.isThere}=true` : ''
   return [
     { name: 'cycle', needs: ['publish', 'bake', 'dev'], help: 'publish, bake, and the dev VM from the new image', lines: [] },
     {
       name: 'dev',
       help: 'the dev VM from the newest image',
-      lines: [`terraform -chdir=ops/terraform apply -input=false $(TF) -target=module.dev -var ${imageVariable(image)}="${newest(image)}"`],
+      lines: [`terraform -chdir=ops/terraform apply -input=false $(TF) -target=module.dev${isThere} -var ${imageVariable(image)}="${newest(image)}"`],
     },
   ]
 }

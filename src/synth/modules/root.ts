@@ -8,7 +8,7 @@ import { header } from '../file.ts'
 import type { SynthFile } from '../file.ts'
 import { printHcl } from '../hcl/print.ts'
 import { attribute, block, call, expression, gap, template } from '../hcl/syntax.ts'
-import type { Item } from '../hcl/syntax.ts'
+import type { Item, Value } from '../hcl/syntax.ts'
 import { importsOf } from './imports.ts'
 import { declaration, imageVariable, moduleOf, outputOf, outputsOf, sitesOf, variableDeclarations, variablesOf } from './module.ts'
 import type { Module } from './module.ts'
@@ -19,6 +19,9 @@ import type { Shared } from './stack.ts'
 
 /** Terraform and provider as they are tried in conformance. The lock file that `terraform init` writes pins the exact provider. */
 export const terraformVersions = { terraform: '>= 1.5', google: '~> 8.0' } as const
+
+/** Variables of the root where a group serves: there the development VM is on demand. */
+export const devVariables = { isThere: 'dev', image: 'dev_image' } as const
 
 const folder = 'ops/terraform'
 
@@ -42,17 +45,34 @@ export function terraformFiles(input: TerraformInput): readonly SynthFile[] {
     const output = outputOf(one)
     return output === undefined
       ? []
-      : [block('output', [output.name], [attribute('description', output.description), attribute('value', expression(`module.${one.component}.${output.name}`))])]
+      : [
+          block(
+            'output',
+            [output.name],
+            [
+              attribute('description', output.description),
+              attribute('value', expression(isOnDemand(one.component, input) ? `one(module.${one.component}[*].${output.name})` : `module.${one.component}.${output.name}`)),
+            ],
+          ),
+        ]
   })
   const notes = left.map(({ address, why }) => `# Not here: ${address}; ${why}.\n`).join('')
   const root = [
     file('main.tf', mainItems(modules, families, input), notes),
     file('versions.tf', rootVersions(blocks.some((one) => one.type.startsWith('google_identity_platform_')))),
-    file('variables.tf', rootVariables(families)),
+    file('variables.tf', rootVariables(families, input)),
     file('terraform.tfvars', [attribute('project', input.config.project.id), attribute('region', input.config.location.region), attribute('zone', input.config.location.zone)]),
     file('state.gcs.tfbackend', [attribute('bucket', stateBucketName(input.config.project.id)), attribute('prefix', 'terraform')]),
     file('outputs.tf', outputs),
-    ...(input.imports ? [file('imports.tf', importsOf(blocks), '# Delete the blocks of what does not exist yet, and the file when the first apply has gone through.\n')] : []),
+    ...(input.imports
+      ? [
+          file(
+            'imports.tf',
+            importsOf(blocks.filter((one) => !isOnDemand(one.component, input))),
+            '# Delete the blocks of what does not exist yet, and the file when the first apply has gone through.\n',
+          ),
+        ]
+      : []),
   ]
   return [
     ...root,
@@ -112,7 +132,12 @@ function rootVersions(namesQuota: boolean): readonly Item[] {
   ]
 }
 
-function rootVariables(families: readonly string[]): readonly Item[] {
+/** Where a group serves, the development VM is only there when somebody asks for it. */
+export function isOnDemand(component: ComponentName, { desired }: Pick<TerraformInput, 'desired'>): boolean {
+  return component === 'dev' && desired.some((one) => one.kind === 'instance-group')
+}
+
+function rootVariables(families: readonly string[], input: TerraformInput): readonly Item[] {
   const shared = variableDeclarations.filter(([name]) => name === 'project' || name === 'region' || name === 'zone')
   return [
     ...shared.map(([name, type, description]) => declaration(name, type, description)),
@@ -121,24 +146,36 @@ function rootVariables(families: readonly string[]): readonly Item[] {
         attribute('default', null),
       ]),
     ),
+    ...(input.desired.some((one) => one.kind === 'instance') && isOnDemand('dev', input)
+      ? [
+          declaration(devVariables.isThere, 'bool', 'Whether the development VM is there: kiln dev makes it', [attribute('default', false)]),
+          declaration(devVariables.image, 'string', 'Image that the development VM begins with. Default: the one that new VMs of its family begin with', [
+            attribute('default', null),
+          ]),
+        ]
+      : []),
   ]
 }
 
-function mainItems(modules: readonly Module[], families: readonly string[], { labels, description }: Shared): readonly Item[] {
+function mainItems(modules: readonly Module[], families: readonly string[], input: TerraformInput): readonly Item[] {
   const images = families.map((family) =>
     attribute(
       imageVariable(family),
       call('coalesce', expression(`var.${imageVariable(family)}`), template('projects/', expression('var.project'), `/global/images/family/${family}`)),
     ),
   )
-  const locals = block('locals', [], [attribute('description', description), ...images, attribute('labels', labels)])
-  return [locals, ...modules.map(moduleCall)]
+  const locals = block('locals', [], [attribute('description', input.description), ...images, attribute('labels', input.labels)])
+  return [locals, ...modules.map((module) => moduleCall(module, isOnDemand(module.component, input)))]
 }
 
-function moduleCall(module: Module): Item {
+function moduleCall(module: Module, onDemand: boolean): Item {
   const local = (name: string): boolean => name === 'labels' || name === 'description'
   const shared = variableDeclarations.filter(([name]) => module.variables.has(name)).map(([name]) => attribute(name, expression(`${local(name) ? 'local' : 'var'}.${name}`)))
-  const images = [...module.images].sort().map((family) => attribute(imageVariable(family), expression(`local.${imageVariable(family)}`)))
+  const image = (family: string): Value => {
+    const common = expression(`local.${imageVariable(family)}`)
+    return onDemand ? call('coalesce', expression(`var.${devVariables.image}`), common) : common
+  }
+  const images = [...module.images].sort().map((family) => attribute(imageVariable(family), image(family)))
   const wires = module.takes.map((wire) => attribute(wire.name, expression(`module.${wire.from}.${wire.name}`)))
   const after = [...module.after].map((name) => `module.${name}`).sort()
   return block(
@@ -146,6 +183,7 @@ function moduleCall(module: Module): Item {
     [module.component],
     [
       attribute('source', `./${module.component}`),
+      ...(onDemand ? [attribute('count', expression(`var.${devVariables.isThere} ? 1 : 0`))] : []),
       gap,
       ...shared,
       ...images,

@@ -68,7 +68,7 @@ test('every variable that a component uses is declared, and every declared one i
     const used = new Set([...text.matchAll(/\bvar\.(\w+)/g)].map((match) => match[1]))
     expect([component, [...used].sort()]).toEqual([component, declared.toSorted()])
     const call = new RegExp(`^module "${component}" \\{\n([\\s\\S]*?)^\\}`, 'm').exec(root)?.[1] ?? ''
-    const passed = [...call.matchAll(/^ {2}(\w+) += /gm)].map((match) => match[1]).filter((name) => name !== 'source' && name !== 'depends_on')
+    const passed = [...call.matchAll(/^ {2}(\w+) += /gm)].map((match) => match[1]).filter((name) => !['source', 'count', 'depends_on'].includes(name ?? ''))
     expect([component, passed.toSorted()]).toEqual([component, declared.toSorted()])
   }
 })
@@ -76,6 +76,19 @@ test('every variable that a component uses is declared, and every declared one i
 test('a user’s text with an expression in it stays text', () => {
   const files = terraformFiles(exampleInput({ dev: { image: 'moshi-srv', metadata: { note: '${google_service_account.x.email} %{ if true }' } } }))
   expect(texts(files)).toContain('note = "$${google_service_account.x.email} %%{ if true }"')
+})
+
+test('where a group serves the development VM is there only when it is asked for; without a group it always is', () => {
+  const at = (files: ReturnType<typeof terraformFiles>, path: string): string => files.find((file) => file.path === `ops/terraform/${path}`)?.text ?? ''
+  const files = terraformFiles(exampleInput())
+  expect(at(files, 'main.tf')).toMatch(/module "dev" \{\n {2}source = ".\/dev"\n {2}count {2}= var\.dev \? 1 : 0\n/)
+  expect(at(files, 'main.tf')).toMatch(/moshi_srv_image += coalesce\(var\.dev_image, local\.moshi_srv_image\)/)
+  expect(at(files, 'variables.tf')).toMatch(/variable "dev" \{[^}]*default {5}= false\n\}/)
+  expect(at(files, 'outputs.tf')).toContain('= one(module.dev[*].moshi_dev_address)')
+  const alone = terraformFiles(exampleInput({ server: undefined, dns: undefined }))
+  expect(at(alone, 'main.tf')).toMatch(/module "dev" \{\n {2}source = ".\/dev"\n\n/)
+  expect(texts(alone)).not.toMatch(/var\.dev\b|variable "dev"/)
+  expect(at(alone, 'outputs.tf')).toContain('= module.dev.moshi_dev_address')
 })
 
 test('versions belong to the deployer', () => {
@@ -96,8 +109,10 @@ test('imports name every block by its address in the root, with an id', () => {
     'firebase-ruleset/cloud.firestore',
     'service-account-iam-member/github-deployer/github',
   ]
-  const known = members.filter(({ address }) => !unknown.includes(address))
-  expect(known.length).toBe(members.length - unknown.length)
+  // the development VM is not there until somebody asks for it
+  const dev = ['firewall/allow-kiln-ssh', 'firewall/kiln-moshi-srv', 'instance/moshi-dev']
+  const known = members.filter(({ address }) => ![...unknown, ...dev].includes(address))
+  expect(known.length).toBe(members.length - unknown.length - dev.length)
   expect(text.match(/^import \{/gm)).toHaveLength(known.length)
   expect(text).not.toContain('undefined')
 })
