@@ -4,10 +4,13 @@ import { servingOf } from '../compile/serving.ts'
 import { loadStack } from '../config/load.ts'
 import type { StackConfig } from '../config/schema.ts'
 import type { Clients } from '../client/clients.ts'
+import type { PlannedStack } from '../engine/engine.ts'
 import type { Plan } from '../engine/types.ts'
 import { partsOf } from './delivery/context.ts'
 import { servingStatus } from './delivery/live.ts'
 import type { ServingStatus } from './delivery/live.ts'
+import { githubAccess } from './github-access.ts'
+import type { GithubAccess } from './github-access.ts'
 import { openCloud } from './stack/cloud.ts'
 import type { StackCloud } from './stack/cloud.ts'
 import type { StackSession } from './stack/session.ts'
@@ -28,12 +31,15 @@ export interface StatusResult extends Record<string, unknown> {
   readonly healthy: boolean | undefined
   /** The group behind the load balancer; undefined without a section `server`, or while nothing of it is there. */
   readonly server: ServingStatus | undefined
+  /** What workflows of the repository sign in with; undefined without a section `github`, before it is there, and when only the server was looked at. */
+  readonly github: GithubAccess | undefined
 }
 
 /** The rows of a plan, and how the server is now. */
-export async function statusOf(session: StackSession, nodes: Plan['nodes'], options: VerbOptions): Promise<StatusResult> {
+export async function statusOf(session: StackSession, nodes: Plan['nodes'], observed: PlannedStack['observed'], options: VerbOptions): Promise<StatusResult> {
   const resources = nodes.map((node): StatusRow => ({ address: node.address, state: stateOf(node), reasons: node.action === 'noop' ? [] : node.reasons }))
-  return { ...(await serverNow(session, session.stack.config, options)), resources }
+  const { config } = session.stack
+  return { ...(await serverNow(session, config, options)), resources, github: githubAccess(config, observed) }
 }
 
 /**
@@ -49,7 +55,7 @@ async function serverNow(cloud: Pick<StackCloud, 'clients' | 'target' | 'url'>, 
   const serving = servingOf(config)
   const server = serving === undefined ? undefined : await servingStatus(partsOf(cloud, serving, options))
   const health = serving === undefined ? await devHealth(cloud.clients, config) : server
-  return { stack: config.project.id, cloud: cloud.url, resources: undefined, url: health?.url, healthy: health?.healthy, server }
+  return { stack: config.project.id, cloud: cloud.url, resources: undefined, url: health?.url, healthy: health?.healthy, server, github: undefined }
 }
 
 function stateOf(node: Plan['nodes'][number]): StatusRow['state'] {

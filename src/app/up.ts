@@ -21,6 +21,8 @@ import { balancerUrl, waitForBalancer } from './delivery/balancer.ts'
 import { throwReleaseError } from './delivery/failures.ts'
 import { pocketClients } from './stack/cloud-clients.ts'
 import type { Target } from './stack/cloud.ts'
+import { githubAccess } from './github-access.ts'
+import type { GithubAccess } from './github-access.ts'
 import { waitHealthy } from './stack/health.ts'
 import { removalParts } from './stack/removal-parts.ts'
 import { openSession } from './stack/session.ts'
@@ -56,6 +58,8 @@ export interface UpResult extends Record<string, unknown> {
   readonly version: string | undefined
   /** For pip, with `oauth2accesstoken` and a token as credentials. */
   readonly indexUrl: string | undefined
+  /** What workflows of the repository sign in with; undefined without a section `github`. */
+  readonly github: GithubAccess | undefined
   readonly changes: number
   readonly durationMs: number
 }
@@ -98,6 +102,7 @@ export async function finishUp(session: StackSession, result: Pick<ApplyResult, 
     package: session.packageName,
     version: text(wheel?.['version']),
     indexUrl: text(wheel?.['indexUrl']),
+    github: githubAccess(session.stack.config, result.attributes),
     changes: result.changes,
     durationMs: Math.round(performance.now() - startedAt),
   }
@@ -147,7 +152,7 @@ export async function status(options: VerbOptions): Promise<StatusResult> {
   const session = await openSession(options)
   try {
     const planned = await planWhole(session)
-    return await statusOf(session, planned.plan.nodes, options)
+    return await statusOf(session, planned.plan.nodes, planned.observed, options)
   } finally {
     session.close()
   }

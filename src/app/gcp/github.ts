@@ -1,12 +1,10 @@
 /** The GitHub side of a stack: what its repository must know, set by Kiln with a token, or told to a person. */
-import { githubAccount } from '../../config/checks.sections.ts'
 import type { StackConfig } from '../../config/schema.ts'
 import type { Address } from '../../engine/types.ts'
 import { applyRepositorySettings, commandsFor } from '../../github/repository.ts'
 import type { GithubAccess, RepositorySettings } from '../../github/repository.ts'
-import { serviceAccountEmail } from '../../resources/service-account/resource.ts'
 import { repositoryVariables } from '../../synth/workflows/actions.ts'
-import { githubProvider } from '../../compile/compile.github.ts'
+import { githubAccess } from '../github-access.ts'
 import { kilnVersion } from '../version.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -18,8 +16,8 @@ const SECRET_PREFIX = 'KILN_GITHUB_SECRET_'
 /** What the repository must know; undefined without a section `github`, or before its provider is there. */
 export function repositorySettings(config: StackConfig, attributes: Attributes, env: Environment): RepositorySettings | undefined {
   const { github } = config
-  const provider = attributes.get(`workload-identity-provider/${githubProvider}`)?.['name']
-  if (github === undefined || typeof provider !== 'string') return undefined
+  const access = githubAccess(config, attributes)
+  if (github === undefined || access === undefined) return undefined
   const secrets = Object.entries(env).flatMap(([name, value]) =>
     name.startsWith(SECRET_PREFIX) && value !== undefined && value !== '' ? [[name.slice(SECRET_PREFIX.length), value] as const] : [],
   )
@@ -28,8 +26,8 @@ export function repositorySettings(config: StackConfig, attributes: Attributes, 
     branch: github.branch,
     environment: github.environment,
     variables: {
-      [repositoryVariables.provider]: provider,
-      [repositoryVariables.account]: serviceAccountEmail({ projectId: config.project.id, accountId: githubAccount }),
+      [repositoryVariables.provider]: access.provider,
+      [repositoryVariables.account]: access.serviceAccount,
     },
     secrets: Object.fromEntries(secrets),
   }

@@ -58,7 +58,7 @@ export async function status(options: VerbOptions): Promise<StatusResult> {
   const session = await openGoogleSession(options)
   try {
     const planned = await planGoogle(session, await wholeStack(session))
-    return await statusOf(session.base, planned.plan.nodes, options)
+    return await statusOf(session.base, planned.plan.nodes, planned.direct.observed, options)
   } finally {
     session.close()
   }

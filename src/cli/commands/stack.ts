@@ -32,6 +32,7 @@ On Google Cloud: kiln up --target gcp. First see what is missing: kiln doctor --
       if (done.package !== undefined) lines.push(`package  ${done.package} ${done.version ?? ''}`, `index    ${done.indexUrl ?? ''}`)
       if (done.image !== undefined) lines.push(`image    ${done.image}`, `digest   ${done.imageDigest ?? ''}`)
       if (done.release !== undefined) lines.push(`release  ${done.release}`)
+      if (done.github !== undefined) lines.push(`github   ${done.github.provider} as ${done.github.serviceAccount}`)
       if (done.url !== undefined) lines.push(`url      ${done.url}`)
       return lines.join('\n')
     },
@@ -69,7 +70,8 @@ On Google Cloud: kiln up --target gcp. First see what is missing: kiln doctor --
       const rows = (seen.resources ?? []).map((row) => `${row.state.padEnd(8)} ${row.address}${row.reasons.length === 0 ? '' : `  ${row.reasons.join('; ')}`}`)
       const server = seen.server === undefined ? [] : renderServing(seen.server)
       const health = seen.url === undefined ? [] : [`${seen.healthy === true ? 'healthy ' : 'NOT WELL'} ${seen.url}`]
-      return [`stack ${seen.stack} on ${seen.cloud}`, ...rows, ...server, ...health].join('\n')
+      const github = seen.github === undefined ? [] : [`github   ${seen.github.provider} as ${seen.github.serviceAccount}`]
+      return [`stack ${seen.stack} on ${seen.cloud}`, ...rows, ...github, ...server, ...health].join('\n')
     },
   })
 
