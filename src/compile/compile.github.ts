@@ -16,14 +16,8 @@ const issuerUri = 'https://token.actions.githubusercontent.com'
 export const githubPool = 'kiln-github'
 export const githubProvider = 'actions'
 
-/** Baking makes images, deploying makes templates and changes groups; both look first at the project, its APIs, its accounts, and who may do what. */
-const projectRoles: readonly string[] = [
-  'roles/compute.instanceAdmin.v1',
-  'roles/serviceusage.serviceUsageConsumer',
-  'roles/iam.serviceAccountViewer',
-  'roles/iam.securityReviewer',
-  'roles/browser',
-]
+/** Baking makes images, deploying makes templates and changes groups. What these stand on is Terraform's to look at. */
+const projectRoles: readonly string[] = ['roles/compute.instanceAdmin.v1']
 
 /** What a server needs more: requests at the load balancer are counted, and blue/green moves them to another backend. Its ledger itself lets the account write. */
 function serverRoles({ server }: StackConfig): readonly string[] {

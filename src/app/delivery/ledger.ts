@@ -8,9 +8,9 @@ import { bucketObjects } from '../../release/objects.ts'
 import type { ReleaseList, Releases } from '../../release/releases.ts'
 import { openCloud } from '../stack/cloud.ts'
 import type { VerbOptions } from '../up.ts'
+import { callerOf } from './caller.ts'
 import { openReleases, partsOf, requireServing } from './context.ts'
 import type { DeliveryParts } from './context.ts'
-import { userName } from './rollout.ts'
 
 export interface ReleaseRow {
   readonly number: number
@@ -97,7 +97,7 @@ export async function pruneReleases(options: VerbOptions & { readonly keep?: num
   try {
     const parts = await openParts(options)
     const { dryRun, allDisks = false } = options
-    const plan = await openReleases(parts).prune({ keep: options.keep ?? parts.serving.server.keepReleases, who: userName(), allDisks, dryRun })
+    const plan = await openReleases(parts).prune({ keep: options.keep ?? parts.serving.server.keepReleases, who: callerOf(process.env).who, allDisks, dryRun })
     const { templates, images, capsules, disks, blocked } = plan
     return { templates, images: images.map(({ name }) => name), capsules, disks, blocked, dryRun }
   } finally {

@@ -1,11 +1,11 @@
 /** The deployer as the engine's kind `release` needs it: opened when something is to be rolled out, with progress as notes of that resource. */
-import { userInfo } from 'node:os'
 import type { Clients } from '../../client/clients.ts'
 import type { LoadedStack } from '../../config/load.ts'
 import type { KilnHome } from '../../host/home.ts'
 import type { DeployResult } from '../../release/deploy.ts'
 import type { Releases } from '../../release/releases.ts'
 import type { RolloutParts } from '../kinds/release.ts'
+import { callerOf } from './caller.ts'
 import { coldMetadata, openReleases, pruneAfter, requireServing, strategyOf } from './context.ts'
 import type { RolloutRequest } from './context.ts'
 
@@ -59,14 +59,5 @@ export function createRollout({ home, stack, clients, signal, note, request, isR
 
 /** For verbs whose release has nobody else to speak for it. */
 export function defaultRequest(why = 'kiln up'): RolloutRequest {
-  return { who: userName(), why }
-}
-
-export function userName(): string {
-  try {
-    return userInfo().username
-  } catch {
-    // An account without a name, as in some containers.
-    return `uid ${process.getuid?.() ?? 'unknown'}`
-  }
+  return { ...callerOf(process.env), why }
 }

@@ -39,7 +39,7 @@ export const inBetween: ReadonlySet<string> = new Set(['python-package', 'image'
 
 /** Reads what is there and plans. Changes nothing on Google. */
 export async function planGoogle(session: GoogleSession, scope: Scope): Promise<GooglePlan> {
-  const direct = await planStack(session.base.engine, scope.desired)
+  const direct = withBakes(await planStack(session.base.engine, scope.desired))
   const ours = direct.plan.nodes.filter((node) => own(node) && (scope.targets === undefined || (node.action !== 'delete' && node.action !== 'forget')))
   const waits = ours.some((node) => inBetween.has(node.kind) && isChange(node))
   const images = plannedImages(direct)
@@ -56,6 +56,22 @@ export async function planGoogle(session: GoogleSession, scope: Scope): Promise<
     ...ours.filter((node) => !beforeTerraform.has(node.kind) && !inBetween.has(node.kind)),
   ]
   return { plan: { stack: session.base.name, nodes }, direct, images, first, whole, infrastructure, waits }
+}
+
+/**
+ * An image is another one when the wheel in it, or the image below it, is: Terraform's plan must be made for that, or it would be another one after the
+ * bake than the one that was shown.
+ */
+export function withBakes(direct: PlannedStack): PlannedStack {
+  const changing = new Set(direct.plan.nodes.filter((node) => node.kind === 'python-package' && isChange(node)).map((node) => node.address))
+  const nodes = direct.plan.nodes.map((node): PlanNode => {
+    if (node.kind !== 'image' || node.action === 'delete' || node.action === 'forget') return node
+    const because = node.after.find((address) => changing.has(address))
+    if (because === undefined && (!isChange(node) || keepsImage(node))) return node
+    changing.add(node.address)
+    return isChange(node) && !keepsImage(node) ? node : { ...node, action: 'update', reasons: [...node.reasons, `baked when ${because ?? ''} is there`], differences: [] }
+  })
+  return { ...direct, plan: { ...direct.plan, nodes } }
 }
 
 async function planWithState(

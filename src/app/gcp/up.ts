@@ -5,6 +5,7 @@ import { acquireLease } from '../../engine/lease.ts'
 import type { Plan } from '../../engine/types.ts'
 import { loadStack } from '../../config/load.ts'
 import { resourceKinds } from '../../resources/kinds.ts'
+import { removeSecondGroup } from '../kinds/release-ledger.ts'
 import { statusOf } from '../status.ts'
 import type { StatusResult } from '../status.ts'
 import { finishUp } from '../up.ts'
@@ -83,6 +84,9 @@ export async function destroy(options: VerbOptions): Promise<{ readonly removed:
       const ours = direct.plan.nodes.filter((node) => !isOwnedByTerraform(node.kind, resourceKinds))
       const whole = { stack: base.name, nodes: [...(infrastructure?.nodes ?? []), ...ours] }
       await options.onPlan?.(whole)
+      // no engine knows the second group of blue/green, and it uses what Terraform takes down
+      const { serving } = base
+      if (serving !== undefined) await removeSecondGroup({ clients: session.clients, signal: options.signal, progress: { note: options.note } }, serving.projectId, serving.name)
       const removed = infrastructure === undefined ? 0 : (await terraform.apply(infrastructure)).changes
       // before the project, which takes the bucket with it; nothing is left that its state could tell of
       if (await removeStateBucket(session.clients, session.bucket, options.signal)) options.note(`removed the bucket of Terraform's state, gs://${session.bucket.name}`)

@@ -61,7 +61,7 @@ export const releaseLedgerKind: ResourceKind<Props, Attributes, Clients> = {
     ),
 
   async remove(context, identity) {
-    await removeSecondGroup(context, part(identity, 'projectId'), `${part(identity, 'group')}-green`)
+    await removeSecondGroup(context, part(identity, 'projectId'), part(identity, 'group'))
     await removeTemplates(context, part(identity, 'projectId'), part(identity, 'stack'))
     await removeDisks(context, part(identity, 'projectId'), part(identity, 'stack'))
     await removeRecords(context, part(identity, 'name'))
@@ -84,8 +84,11 @@ async function writersOf({ clients, signal }: Context, bucket: string): Promise<
   return [...new Set(first)].filter((member) => others.every((members) => members.includes(member))).toSorted()
 }
 
-/** In whatever zone it is. The backend service that named it is gone before. */
-async function removeSecondGroup({ clients, signal }: Context, project: string, name: string): Promise<void> {
+/** The second group of blue/green, which no engine knows: before what it uses (health checks) goes. In whatever zone it is. */
+export async function removeSecondGroup(context: Context, project: string, group: string): Promise<void> {
+  const name = `${group}-green`
+  await takeFromBalancer(context, project, group, name)
+  const { clients, signal } = context
   const compute = await clients.compute()
   let pageToken: string | undefined
   do {
@@ -103,6 +106,18 @@ async function removeSecondGroup({ clients, signal }: Context, project: string, 
     }
     pageToken = page?.nextPageToken ?? undefined
   } while (pageToken !== undefined)
+}
+
+/** Where the backend service, which has the first group's name, is still there. */
+async function takeFromBalancer({ clients, signal }: Context, project: string, backendService: string, group: string): Promise<void> {
+  const compute = await clients.compute()
+  const live = await orNothing(call(compute.backendServices.get({ project, backendService }, { signal })))
+  const backends = live?.backends ?? []
+  const rest = backends.filter((backend) => lastSegment(backend.group ?? '') !== group)
+  if (live === undefined || rest.length === backends.length) return
+  const requestBody = { backends: rest, ...(live.fingerprint ? { fingerprint: live.fingerprint } : {}) }
+  const operation = await call(compute.backendServices.patch({ project, backendService, requestBody }, { signal }))
+  await waitForCompute(clients, project, operation, { signal, what: `take the instance group ${group} from the backend service ${backendService}` })
 }
 
 async function removeTemplates({ clients, signal }: Context, projectId: string, stack: string): Promise<void> {

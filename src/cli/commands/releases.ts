@@ -1,5 +1,6 @@
 /** Verbs over releases: deploy, rollback, releases. */
 import type { Command } from 'commander'
+import type { Caller } from '../../app/delivery/caller.ts'
 import { KilnError } from '../../base/errors.ts'
 import { defineCommand, wholeNumber } from '../define-command.ts'
 import type { Invocation } from '../define-command.ts'
@@ -44,7 +45,7 @@ export function addReleaseCommands(program: Command): void {
           strategy: strategy === 'rolling' || strategy === 'canary' || strategy === 'blue-green' ? strategy : undefined,
           canaryPercent: typeof canaryPercent === 'number' ? canaryPercent : undefined,
           bakeSeconds: typeof bake === 'number' ? bake : undefined,
-          who: await whoAsks(),
+          ...(await caller()),
           why: text(why) ?? 'kiln deploy',
           force: options['force'] === true,
           cold: options['cold'] === true,
@@ -66,7 +67,7 @@ export function addReleaseCommands(program: Command): void {
       const { rollback } = await import('../../app/delivery/deploy.ts')
       const number = releaseNumber(invocation)
       const why = text(invocation.options['why']) ?? 'kiln rollback'
-      return withProgress(invocation, invocation.stackDir(), 'Roll back?', async (verb) => rollback({ ...verb, who: await whoAsks(), why, number }))
+      return withProgress(invocation, invocation.stackDir(), 'Roll back?', async (verb) => rollback({ ...verb, who: (await caller()).who, why, number }))
     },
     render: renderReport,
   })
@@ -142,7 +143,7 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-async function whoAsks(): Promise<string> {
-  const { userName } = await import('../../app/delivery/rollout.ts')
-  return userName()
+async function caller(): Promise<Caller> {
+  const { callerOf } = await import('../../app/delivery/caller.ts')
+  return callerOf(process.env)
 }

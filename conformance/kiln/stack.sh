@@ -1,0 +1,51 @@
+# Sourced by the cases: the example as a stack of this case's own, and what is asked of it.
+. "$ROOT/conformance/terraform/provider.sh"
+
+# example [SED...]: examples/moshi in ./stack, with this project's names, and further changes to its config.
+example() {
+  cp -r "$ROOT/examples/moshi" stack
+  sed -i "s/'moshi-3'/'$PROJECT'/; s/'moshi-storage'/'$PROJECT-storage'/" stack/kiln.config.ts
+  local change
+  for change in "$@"; do sed -i "$change" stack/kiln.config.ts; done
+}
+
+# on_google VERB [ARGUMENTS]: a verb for Google Cloud on the stack; progress goes to a file of its name.
+on_google() {
+  local verb=$1
+  shift
+  "$KILN" "$verb" --stack stack --target gcp "$@" 2>>"$verb.log" || {
+    local code=$?
+    echo "kiln $verb --target gcp $* ended with $code" >&2
+    tail -40 "$verb.log" >&2
+    return "$code"
+  }
+}
+
+# field PATH JSON: one value of a JSON object: `server.release`.
+field() {
+  "$NODE" -e 'const [, path, text] = process.argv; console.log(String(path.split(".").reduce((value, key) => value?.[key], JSON.parse(text))))' "$1" "$2"
+}
+
+# version N: the package's version in the stack's source.
+version() { sed -i "s/^version = .*/version = \"$1\"/" stack/server/pyproject.toml; }
+
+# serves URL VERSION: what answers there says that it is this version, ten times in a row.
+serves() {
+  local n
+  for n in 1 2 3 4 5 6 7 8 9 10; do contains "answer $n of $1" "$(curl -sS --fail --max-time 20 "$1/version")" "\"$2\""; done
+}
+
+# named COLLECTION: the names of what there is of it in the project, without what every project has.
+named() { api GET "https://compute.googleapis.com/compute/v1/projects/$PROJECT/$1" | sed -n 's/^ *"name": "\(.*\)",*$/\1/p' | grep -v '^default' || true; }
+
+# nothing_left: all that the stack made is gone from the project.
+nothing_left() {
+  local what
+  for what in global/firewalls global/addresses global/healthChecks global/backendServices global/urlMaps global/forwardingRules global/targetHttpProxies global/instanceTemplates global/images \
+    "zones/$ZONE/instances" "zones/$ZONE/disks" "zones/$ZONE/instanceGroupManagers"; do
+    equal "$what that are left" "$(named "$what")" ''
+  done
+  equal 'buckets that are left' "$(api GET "https://storage.googleapis.com/storage/v1/b?project=$PROJECT" | grep '"name":' || true)" ''
+  equal 'repositories that are left' "$(api GET "https://artifactregistry.googleapis.com/v1/projects/$PROJECT/locations/$REGION/repositories" | grep '"name":' || true)" ''
+  equal 'accounts that are left' "$(api GET "https://iam.googleapis.com/v1/projects/$PROJECT/serviceAccounts" | grep '"email":' | grep -v -- '-compute@developer' || true)" ''
+}
