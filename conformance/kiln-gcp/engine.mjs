@@ -5,21 +5,31 @@
 import { join } from 'node:path'
 
 const load = (path) => import(join(process.env.ROOT, 'src', path))
-const [{ loadStack }, { compileStack }, { readFacts }, { planStack }, { applyPlan }, { memoryInventory }, { resourceKinds }, { ownedByTerraform }, { createClients }, { closureOf }] =
-  await Promise.all(
-    [
-      'config/load.ts',
-      'compile/compile.ts',
-      'app/stack/facts.ts',
-      'engine/plan.ts',
-      'engine/apply.ts',
-      'engine/inventory.ts',
-      'resources/kinds.ts',
-      'app/gcp/owned-kind.ts',
-      'client/clients.ts',
-      'app/stack/part.ts',
-    ].map(load),
-  )
+const [
+  { loadStack },
+  { compileStack },
+  { readFacts },
+  { planStack },
+  { applyPlan },
+  { memoryInventory },
+  { resourceKinds },
+  { ownedByTerraform },
+  { createClients },
+  { closureOf },
+] = await Promise.all(
+  [
+    'config/load.ts',
+    'compile/compile.ts',
+    'app/stack/facts.ts',
+    'engine/plan.ts',
+    'engine/apply.ts',
+    'engine/inventory.ts',
+    'resources/kinds.ts',
+    'app/gcp/owned-kind.ts',
+    'client/clients.ts',
+    'app/stack/part.ts',
+  ].map(load),
+)
 const [mode, ...only] = process.argv.slice(2)
 const signal = new AbortController().signal
 const stack = await loadStack('stack')
@@ -35,7 +45,13 @@ const desired = all
     props: 'image' in resource.props ? { ...resource.props, image } : resource.props,
     dependsOn: resource.dependsOn.filter((address) => there.has(address)),
   }))
-const wanted = only.length === 0 ? desired : closureOf(desired, desired.filter(({ kind }) => only.includes(kind)).map(({ address }) => address))
+const wanted =
+  only.length === 0
+    ? desired
+    : closureOf(
+        desired,
+        desired.filter(({ kind }) => only.includes(kind)).map(({ address }) => address),
+      )
 const engine = {
   stack: stack.config.project.id,
   kinds: [...resourceKinds.values()].map(({ kind }) => (mode === 'own' ? ownedByTerraform(kind) : kind)),
