@@ -16,11 +16,13 @@ plan_is 0 'after create'
 equal 'the state is in the bucket' "$(api GET "https://storage.googleapis.com/storage/v1/b/$PROJECT-kiln-state/o" | grep -c '"name": "terraform/default.tfstate"')" 1
 
 compute=https://compute.googleapis.com/compute/v1/projects/$PROJECT
-api PATCH "$compute/global/firewalls/allow-kiln-ssh" '{"sourceRanges":["10.0.0.0/8"]}' >/dev/null
-wait_for 'the drift' bash -c ". \"\$LIB\"; api GET $compute/global/firewalls/allow-kiln-ssh | grep -q 10.0.0.0/8"
+api PATCH "$compute/global/firewalls/allow-serve-$PROJECT" '{"sourceRanges":["10.0.0.0/8"]}' >/dev/null
+wait_for 'the drift' bash -c ". \"\$LIB\"; api GET $compute/global/firewalls/allow-serve-$PROJECT | grep -q 10.0.0.0/8"
 plan_is 2 'after drift'
 tf apply -auto-approve
 plan_is 0 'after the repair'
+plan_is 2 'of the development VM, which is there only when it is asked for' -var dev=true
+contains 'the development VM' "$(cat plan.log)" 'module.dev[0].google_compute_instance.moshi_dev will be created'
 
 if [ -d ops/terraform/server ]; then
   # What a deployer does: another template, and the group is told to run it.
