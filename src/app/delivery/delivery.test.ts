@@ -28,6 +28,12 @@ beforeAll(async () => {
   await stage.addImage('app-turning', '4.0.0')
   stage.health.set('app-sick', () => 500)
   await stage.addImage('app-broken', '6.0.0')
+  await stage.addImage('app-slow', '6.1.0')
+  await stage.addImage('app-dead', '6.2.0')
+  await stage.addImage('app-crashing', '6.3.0')
+  stage.health.set('app-slow', () => 'late')
+  stage.health.set('app-dead', () => 'gone')
+  stage.health.set('app-crashing', (ageMs) => (ageMs < 6000 ? 200 : 'gone'))
   // Its health is good, what users ask for is not.
   stage.health.set('app-broken', (_ageMs, path) => (path === '/page' ? 500 : 200))
   stage.health.set('app-turning', (ageMs) => (ageMs < 6000 ? 200 : 500))
@@ -162,6 +168,21 @@ test('a release that answers 500 gets no request and goes back by itself, with i
   expect(await stage.machines()).toEqual(['serve-release-test app-one RUNNING', 'serve-release-test app-one RUNNING'])
 })
 
+test.each([
+  ['that answers too late', 'app-slow', /converge.*UNHEALTHY/],
+  ['whose image does not come up', 'app-dead', /converge.*UNHEALTHY/],
+  ['that crashes after a while', 'app-crashing', /gate "bake"/],
+])('a release %s goes back, and its capsule says how it answered', { timeout: limitMs }, async (_title, image, words) => {
+  const error = await failure(deploy({ ...stage.options(), ...who, image, bakeSeconds: 60 }))
+  expect(error).toMatchObject({ code: 'E_RELEASE_FAILED', message: expect.stringContaining('is back on release 5') })
+  expect(error.message).toMatch(words)
+  expect(await version()).toBe('1.0.0')
+  const [newest] = (await listReleases(stage.options())).releases
+  const { capsule } = await showRelease({ ...stage.options(), number: newest?.number ?? 0, withTexts: true })
+  const answers = capsule.flatMap(({ object, text }) => (object.includes('/health-') ? [text ?? ''] : [])).join('\n')
+  expect(answers).toMatch(image === 'app-slow' ? /200 OK, after [3-9]\d{3} ms[\s\S]*\n\nlate\n/ : /no answer after \d+ ms: /)
+})
+
 test('a release whose health is good and whose users get errors goes back: the load balancer counts them', { timeout: limitMs }, async () => {
   const { url = '' } = (await status()) ?? {}
   const state = { isOver: false }
@@ -179,12 +200,12 @@ test('a release whose health is good and whose users get errors goes back: the l
 })
 
 test("blue/green and back: the second group is nobody's drift; cold machines say so and are no other release", { timeout: limitMs }, async () => {
-  expect(await deploy({ ...stage.options(), ...who, image: 'app-two', strategy: 'blue-green', cold: true })).toMatchObject({ release: 9, strategy: 'blue-green' })
+  expect(await deploy({ ...stage.options(), ...who, image: 'app-two', strategy: 'blue-green', cold: true })).toMatchObject({ release: 12, strategy: 'blue-green' })
   expect(await version()).toBe('2.0.0')
-  expect((await showRelease({ ...stage.options(), number: 9, withTexts: false })).release.shape.metadata).toEqual({ 'kiln-warm-start': 'never' })
+  expect((await showRelease({ ...stage.options(), number: 12, withTexts: false })).release.shape.metadata).toEqual({ 'kiln-warm-start': 'never' })
   expect(await stage.plan('app-two')).toEqual({})
   const back = await rollback({ ...stage.options(), ...who })
-  expect(back).toMatchObject({ release: 10, rollbackOf: 5, strategy: 'blue-green' })
+  expect(back).toMatchObject({ release: 13, rollbackOf: 5, strategy: 'blue-green' })
   expect(await version()).toBe('1.0.0')
   expect(await stage.plan('app-one')).toEqual({})
 })
@@ -208,7 +229,7 @@ test('size, and what somebody took away, is mended without a new release', { tim
   expect((await stage.plan('app-one'))['release/serve-release-test']?.join()).toMatch(/is gone|sends nothing/)
   await stage.up('app-one')
   expect(await version()).toBe('1.0.0')
-  expect((await states())[0]).toBe('10 live app-one')
+  expect((await states())[0]).toBe('13 live app-one')
   expect(await stage.plan('app-one')).toEqual({})
 })
 
@@ -256,14 +277,14 @@ test('GitHub’s account rolls out with its own roles, and writes nothing but re
     who: 'github',
     why: 'merge',
   })
-  expect(release).toMatchObject({ number: 11, state: 'live', who: 'github' })
+  expect(release).toMatchObject({ number: 14, state: 'live', who: 'github' })
   expect(await version()).toBe('5.0.0')
   const storage = await robot.storage()
   await expect(call(storage.buckets.setIamPolicy({ bucket: `${project}-kiln-releases`, requestBody: { bindings: [] } }))).rejects.toMatchObject({ status: 403 })
   await expect(call(storage.buckets.delete({ bucket: `${project}-kiln-releases` }))).rejects.toMatchObject({ status: 403 })
   // Beside the section's account the roles of others stay.
   await stage.configure('size: 1')
-  expect((await rollback({ ...stage.options(), ...who })).release).toBe(12)
+  expect((await rollback({ ...stage.options(), ...who })).release).toBe(15)
 })
 
 /** Clients with a token of this account, which the owner lends itself. */

@@ -47,6 +47,9 @@ export const project = 'release-test'
 const zone = 'us-central1-c'
 const digest = `sha256:${'a'.repeat(64)}`
 
+/** Longer than the stage's health checks wait. */
+const LATE_MS = 3000
+
 export interface Stage {
   readonly home: KilnHome
   /** Folder of the config. */
@@ -66,7 +69,7 @@ export interface Stage {
   destroy(): Promise<readonly string[]>
   addImage(name: string, version: string): Promise<void>
   /** How the servers of an image answer beside `/version`. Default: 200 always. */
-  readonly health: Map<string, (ageMs: number, path: string) => number>
+  readonly health: Map<string, (ageMs: number, path: string) => number | 'late' | 'gone'>
   /** `NAME-PREFIX IMAGE STATUS` of every machine. */
   machines(): Promise<readonly string[]>
   daemon(): ChildProcess
@@ -186,7 +189,16 @@ export async function createStage(): Promise<Stage> {
     guests = serveGuests(createFakeDriver(), 8080, machineList, (image, ageMs, path, response) => {
       const version = versions.get(image) ?? ''
       response.setHeader('x-version', version)
-      response.statusCode = health.get(image)?.(ageMs, path) ?? 200
+      const answer = health.get(image)?.(ageMs, path) ?? 200
+      if (answer === 'gone') {
+        response.destroy()
+        return
+      }
+      response.statusCode = answer === 'late' ? 200 : answer
+      if (answer === 'late') {
+        setTimeout(() => response.end('late'), LATE_MS).unref()
+        return
+      }
       if (path === '/version') response.end(JSON.stringify({ name: 'app', version }))
       else response.end(`${image} is ${response.statusCode}`)
     })
