@@ -57,7 +57,7 @@ test('no section, no resources', () => {
 
 test('path and port are those of the image', () => {
   for (const name of ['serve-moshi', 'serve-moshi-healing']) expect(propsOf(`health-check/${name}`)).toMatchObject({ requestPath: '/ready', port: 8081 })
-  expect(propsOf('instance-group/serve-moshi')).toMatchObject({ namedPorts: { http: 8081 }, autoHealing: { initialDelaySeconds: 120 } })
+  expect(propsOf('instance-group/serve-moshi')).toMatchObject({ namedPorts: { http: 8081 }, autoHealing: { initialDelaySeconds: 180 } })
   expect(propsOf('backend-service/serve-moshi')).toMatchObject({ portName: 'http', drainingSeconds: 30 })
 })
 

@@ -56,7 +56,7 @@ export function compileServer(compilation: Compilation): readonly DesiredResourc
   const serving = servingOf(config, labels[stackLabel])
   if (serving === undefined) return []
   const { name, server, image, shape } = serving
-  const { path: requestPath, port, timeoutSeconds } = image.health
+  const { path: requestPath, port } = image.health
   const compute = serviceAddress('compute.googleapis.com')
   const common = { projectId, name, description }
   const check = { projectId, requestPath, port, description }
@@ -76,7 +76,7 @@ export function compileServer(compilation: Compilation): readonly DesiredResourc
       // no targetSize: the first release brings the size, and updates of the config do
       firstSize: 0,
       namedPorts: { [servingPortName]: port },
-      autoHealing: { healthCheck: self('health-check', serving.healingCheck), initialDelaySeconds: timeoutSeconds },
+      autoHealing: { healthCheck: self('health-check', serving.healingCheck), initialDelaySeconds: serving.healingDelaySeconds },
     },
     [compute, ...rules.map((rule) => rule.address), ledger.address, ...neededByServer(compilation, server.serviceAccount)],
   )

@@ -27,6 +27,8 @@ export interface Serving {
   readonly name: string
   /** The health check by which the group heals itself. */
   readonly healingCheck: string
+  /** How long a new VM may be sick before the group makes it anew. */
+  readonly healingDelaySeconds: number
   readonly projectId: string
   readonly zone: string
   /** The stack's name as its labels have it. */
@@ -39,6 +41,11 @@ export interface Serving {
   readonly server: Server
   readonly shape: ServingShape
 }
+
+/** A rollout gives a release up before the group heals its sick VMs: these are the evidence, and must be there when it looks. */
+const DECISION_SECONDS = 60
+/** What Compute Engine takes. */
+const MOST_DELAY_SECONDS = 3600
 
 /** @param stack the stack's name, for labels. Default: the project's id. */
 export function servingOf(config: StackConfig, stack: string = config.project.id): Serving | undefined {
@@ -53,6 +60,7 @@ export function servingOf(config: StackConfig, stack: string = config.project.id
   return {
     name,
     healingCheck: `${name}-healing`,
+    healingDelaySeconds: Math.min(MOST_DELAY_SECONDS, image.health.timeoutSeconds + DECISION_SECONDS),
     projectId,
     zone: config.location.zone,
     stack: label,

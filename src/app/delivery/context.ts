@@ -88,7 +88,7 @@ export function openReleases(parts: DeliveryParts, request: Pick<RolloutRequest,
       namedPorts: [{ name: servingPortName, port: image.health.port }],
       backendService: name,
       healthCheck: serving.healingCheck,
-      initialDelaySec: image.health.timeoutSeconds,
+      initialDelaySec: serving.healingDelaySeconds,
     },
     timing: {
       pollMs: POLL_MS,

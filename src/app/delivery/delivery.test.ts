@@ -169,8 +169,8 @@ test('a release that answers 500 gets no request and goes back by itself, with i
 })
 
 test.each([
-  ['that answers too late', 'app-slow', /converge.*UNHEALTHY/],
-  ['whose image does not come up', 'app-dead', /converge.*UNHEALTHY/],
+  ['that answers too late', 'app-slow', /gate "converge": nothing got better .* is VERIFYING/],
+  ['whose image does not come up', 'app-dead', /gate "converge": nothing got better .* is VERIFYING/],
   ['that crashes after a while', 'app-crashing', /gate "bake"/],
 ])('a release %s goes back, and its capsule says how it answered', { timeout: limitMs }, async (_title, image, words) => {
   const error = await failure(deploy({ ...stage.options(), ...who, image, bakeSeconds: 60 }))
