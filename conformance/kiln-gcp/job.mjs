@@ -1,8 +1,9 @@
 /** A job of a generated workflow, step by step as GitHub's runner does it, on a machine that has nothing: an own home, an own data folder, no credentials. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { parse } from 'yaml'
 import { authenticate } from './action.mjs'
 
@@ -32,14 +33,14 @@ export async function runJob(file, { cwd, vars, inputs = {}, github = {}, home }
       continue
     }
     assert.equal(uses, undefined, `an action that is not known here: ${uses}`)
-    const ended = spawnSync('bash', ['--noprofile', '--norc', '-eo', 'pipefail', '-c', run], {
+    // not in this process's way: the stand-in for GitHub, which steps ask for tokens, is in it
+    const ended = await promisify(execFile)('bash', ['--noprofile', '--norc', '-eo', 'pipefail', '-c', run], {
       cwd,
       env: { ...runner, ...exported, ...Object.fromEntries(Object.entries(env).map(([key, text]) => [key, value(text)])) },
-      encoding: 'utf8',
       maxBuffer: 1 << 28,
-    })
+    }).catch((error) => error)
     const output = `${ended.stdout}${ended.stderr}`
-    if (ended.status !== 0) throw new Error(`the step "${name ?? run}" ended with ${ended.status}:\n${output.split('\n').slice(-40).join('\n')}`)
+    if (ended.code !== undefined) throw new Error(`the step "${name ?? run}" ended with ${ended.code}:\n${output.split('\n').slice(-40).join('\n')}`)
     said.push({ name, output })
   }
   return said
