@@ -41,11 +41,18 @@ export function addressOf(root: string, terraformAddress: string): Address {
 
 /** Data sources are read, not changed: they are no nodes. */
 export function planNodes(root: string, plan: ShownPlan): readonly PlanNode[] {
-  const drifted = new Set(plan.resource_drift.filter((drift) => drift.change.actions.some((action) => action !== 'no-op')).map((drift) => drift.address))
-  return plan.resource_changes.filter((change) => change.mode === 'managed').map((change) => nodeOf(root, change, drifted.has(change.address)))
+  const drifts = new Map(plan.resource_drift.filter((drift) => drift.change.actions.some((action) => action !== 'no-op')).map((drift) => [drift.address, drift]))
+  return plan.resource_changes.filter((change) => change.mode === 'managed').map((change) => nodeOf(root, change, drifts.get(change.address)))
 }
 
-function nodeOf(root: string, change: ResourceChange, drift: boolean): PlanNode {
+/** Terraform tells of everything that it finds otherwise than it left it, such as a status; drift is what the plan puts right. */
+function isDrift(drift: ResourceChange, differences: readonly Difference[]): boolean {
+  if (drift.change.actions.includes('delete')) return true
+  const found = new Set(differencesOf(drift).map(({ path }) => path))
+  return differences.some(({ path }) => found.has(path))
+}
+
+function nodeOf(root: string, change: ResourceChange, drift: ResourceChange | undefined): PlanNode {
   const action = actionOf(change)
   const differences = action === 'update' || action === 'replace' ? differencesOf(change) : []
   return {
@@ -54,7 +61,7 @@ function nodeOf(root: string, change: ResourceChange, drift: boolean): PlanNode 
     action,
     reasons: reasonsOf(change, action, differences),
     differences,
-    drifted: drift && action !== 'noop',
+    drifted: drift !== undefined && action !== 'noop' && isDrift(drift, differences),
     after: [],
   }
 }
