@@ -10,6 +10,7 @@ import { bucketObjects } from '../../release/objects.ts'
 import { cloudStatus } from '../cloud/control.ts'
 import { answersAt } from './balancer.ts'
 import { openReleases, shapeOf } from './context.ts'
+import { deliver } from './deliver.ts'
 import { deploy, rollback } from './deploy.ts'
 import { listReleases, pruneReleases, showRelease } from './ledger.ts'
 import { servingStatus } from './live.ts'
@@ -302,6 +303,21 @@ async function actAs(email: string): Promise<Clients> {
   const { url = '' } = await cloudStatus(stage.home)
   return createClients({ rootUrl: url, accessToken: async () => String(token['accessToken']) })
 }
+
+test('what a pipeline baked goes to the group, with its commit and its pusher in the ledger', { timeout: limitMs }, async () => {
+  // What was rolled back is not kept: the next commit's image is another.
+  await stage.addImage('app-pushed', '7.0.0')
+  const pushed = { image: 'app-pushed', version: '7.0.0', who: 'push by ada', why: 'Merge of the lessons', commit: 'c0ffee0' }
+  const result = await deliver.deploy({ ...stage.options(), ...pushed })
+  expect(result).toMatchObject({ outcome: 'live', release: 16, version: '7.0.0', url: expect.stringMatching(/^http:\/\/127\./) })
+  expect(await version()).toBe('7.0.0')
+  const { release } = await showRelease({ ...stage.options(), number: 16, withTexts: false })
+  expect(release).toMatchObject({ state: 'live', who: 'push by ada', why: 'Merge of the lessons', commit: 'c0ffee0', group: (await status())?.group })
+  // A pipeline that is run again for the same commit finds its work done.
+  expect(await deliver.deploy({ ...stage.options(), ...pushed })).toMatchObject({ outcome: 'unchanged', release: 16 })
+  // Bytes of another version than the one that was published never go out under its name.
+  await expect(deliver.deploy({ ...stage.options(), ...pushed, version: '7.0.1' })).rejects.toThrow(/app-pushed has 7\.0\.0, not 7\.0\.1/)
+})
 
 test('prune says what would go; destroy takes all that releases made, and nothing of others', { timeout: limitMs }, async () => {
   const plan = await pruneReleases({ ...stage.options(), keep: 2, dryRun: true })
