@@ -1,7 +1,8 @@
 /** Bad input through the real command line: a clear error with a code and the concrete place, exit code 1, and nothing started or lost. */
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { waitFor } from '../src/base/wait.ts'
 import { exists } from '../src/host/files.ts'
 import { createWorkplace } from './support/kiln.ts'
 import type { KilnResult, Workplace } from './support/kiln.ts'
@@ -22,6 +23,13 @@ export default defineStack({
   },
 })
 `
+
+/** Pids of processes that have this data folder in their environment. */
+async function processesOf(home: string): Promise<readonly string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const environments = await Promise.all(pids.map(async (pid) => readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')))
+  return pids.filter((_pid, index) => environments[index]?.split('\0').includes(`KILN_HOME=${home}`) === true)
+}
 
 async function upWith(text: string): Promise<KilnResult> {
   await writeFile(join(place.stack, 'kiln.config.ts'), text)
@@ -98,6 +106,10 @@ describe('the machine and its state', () => {
     const other = await createWorkplace()
     const result = await other.kiln(['cloud', 'start', '--port', String(first.port), '--json'])
     expect(result.json.error).toMatchObject({ code: 'E_PORT_TAKEN', hint: expect.stringContaining('--port') })
+    await waitFor({ what: 'the end of the daemon that could not begin', timeoutMs: 30_000 }, async () => {
+      const left = await processesOf(other.home)
+      return left.length === 0 ? { done: true, value: undefined } : { done: false, status: `process ${left.join()}` }
+    })
     await other.remove()
   })
 

@@ -12,7 +12,6 @@ import { openAuthority } from '../../cloud/front/authority.ts'
 import { createFront } from '../../cloud/front/front.ts'
 import type { Front } from '../../cloud/front/front.ts'
 import { openKernel } from '../../cloud/kernel/kernel.ts'
-import type { Kernel } from '../../cloud/kernel/kernel.ts'
 import type { Room } from '../../cloud/kernel/room.ts'
 import { createServer } from '../../cloud/kernel/server.ts'
 import { writeFileDurable } from '../../host/files.ts'
@@ -62,14 +61,15 @@ export async function serveCloud(options: CloudOptions): Promise<RunningCloud> {
   await mkdir(home.cloud, { recursive: true, mode: 0o700 })
   const lock = tryProcessLock(daemonPaths(home).lock)
   if (lock === undefined) throw new KilnError('E_LOCKED', `another daemon serves ${home.root}`, { hint: '`kiln cloud status` shows it' })
-  let kernel: Kernel | undefined
+  /** How to end what has begun, in the order in which it began. */
+  const begun: (() => unknown)[] = [() => lock.release()]
   try {
     const owner = await ownerCredentials(home)
     const authority = await openAuthority(home.cloud)
     let port = 0
     let front: Front | undefined
-    kernel = await openKernel({ home, log, rootUrl: () => `http://127.0.0.1:${port}` })
-    const opened = kernel
+    const kernel = await openKernel({ home, log, rootUrl: () => `http://127.0.0.1:${port}` })
+    begun.push(() => kernel.close())
     const rooms = createRooms({
       driver: options.driver ?? createQemuDriver({ home }),
       publicImages: createPublicImages(home),
@@ -77,7 +77,9 @@ export async function serveCloud(options: CloudOptions): Promise<RunningCloud> {
       signCertificate: authority.issue,
       guests: { socket: daemonPaths(home).guestSocket, authority: authority.certificate },
     })
+    begun.push(() => stopRooms(rooms))
     const deliveries = superviseDeliveries({ home, log })
+    begun.push(() => deliveries.stop())
     const server = await createServer({
       kernel,
       rooms,
@@ -92,11 +94,18 @@ export async function serveCloud(options: CloudOptions): Promise<RunningCloud> {
         })
       },
     })
+    begun.push(() => server.close())
     const grpc = createGrpcFront({ rooms, port: () => port, onUnexpected: (error, path) => log.error({ err: error, path }, 'a gRPC call failed unexpectedly') })
     const onHttp2 = (socket: TLSSocket): void => grpc.handleConnection(socket, { secure: true })
-    const locate = locateOwnNames(() => opened.ports.use('names'))
-    front = createFront({ authority, server: server.app.server, onHttp2, offline: options.offline === true, locate })
-    await front.listen(daemonPaths(home).guestSocket)
+    const locate = locateOwnNames(() => kernel.ports.use('names'))
+    const own = createFront({ authority, server: server.app.server, onHttp2, offline: options.offline === true, locate })
+    front = own
+    // First gRPC: its calls end with a status, which needs the connections.
+    begun.push(
+      () => own.close(),
+      () => grpc.close(),
+    )
+    await own.listen(daemonPaths(home).guestSocket)
     port = await listen(server.listen, options.port)
     await startRooms(rooms)
     kernel.operations.resume()
@@ -105,24 +114,26 @@ export async function serveCloud(options: CloudOptions): Promise<RunningCloud> {
       port,
       superviseDeliveries: () => deliveries.start(),
       async stop() {
-        // First gRPC: its calls end with a status, which needs the connections below.
-        await grpc.close()
-        await front?.close()
-        await server.close()
-        deliveries.stop()
-        for (const room of rooms.toReversed()) await room.stop?.()
-        await opened.close()
-        lock.release()
+        for (const end of begun.toReversed()) await end()
       },
       async resetRooms() {
         for (const room of rooms.toReversed()) await room.reset?.()
       },
     }
   } catch (error) {
-    await kernel?.close()
-    lock.release()
+    for (const end of begun.toReversed()) {
+      try {
+        await end()
+      } catch (second) {
+        log.error({ err: second }, 'what had begun could not be ended')
+      }
+    }
     throw error
   }
+}
+
+async function stopRooms(rooms: readonly Room[]): Promise<void> {
+  for (const room of rooms.toReversed()) await room.stop?.()
 }
 
 async function startRooms(rooms: readonly Room[]): Promise<void> {
