@@ -17,7 +17,8 @@ import type { ProcessIdentity } from '../../../../host/process.ts'
 import { errorPages } from './config.ts'
 import type { BalancerConfig, ConfigPaths } from './config.ts'
 
-const START_TIMEOUT_MS = 20_000
+/** A busy machine takes its time; one that ended is noticed at once. */
+const START_TIMEOUT_MS = 60_000
 const COMMAND_TIMEOUT_MS = 5000
 const LOG_TAIL_LINES = 20
 
