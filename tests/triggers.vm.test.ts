@@ -1,4 +1,7 @@
-/** A push and a signed webhook with everything real: git, the daemon, bakes, boot tests and a VM whose version changes. One story, in order, with as few boots as it takes. */
+/**
+ * A push and a signed webhook with everything real: git, the daemon, bakes, boot tests, and a group behind the load balancer whose version changes. One story,
+ * in order, with as few boots as it takes: the group has one VM.
+ */
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -36,16 +39,25 @@ async function release(version: string): Promise<string> {
   return git('rev-parse', 'HEAD')
 }
 
+/** `NUMBER STATE VERSION COMMIT` of every release, the newest first. */
+async function releases(): Promise<readonly string[]> {
+  const { json } = await place.kiln(['releases', '--json'])
+  return json.releases.map((row: { number: number; state: string; version: string; commit?: string }) => `${row.number} ${row.state} ${row.version} ${row.commit ?? ''}`)
+}
+
 async function served(url: string): Promise<unknown> {
   const response = await fetch(`${url}/version`, { signal: AbortSignal.timeout(30_000) })
   return ((await response.json()) as { readonly version?: unknown }).version
 }
 
 beforeAll(async () => {
-  place = await createWorkplace({ sharedCache: true })
+  place = await createWorkplace({ sharedCache: true, group: true })
   clone = dirname(place.stack)
   const config = join(place.stack, 'kiln.config.ts')
-  await writeFile(config, (await readFile(config, 'utf8')).replace(/\}\)\s*$/, "  github: { repository: 'moshi/moshi' },\n})\n"))
+  const text = await readFile(config, 'utf8')
+  const small = text.replace('\n    size: 2,', '\n    size: 1,')
+  expect(small).not.toBe(text)
+  await writeFile(config, small.replace(/\}\)\s*$/, "  github: { repository: 'moshi/moshi' },\n})\n"))
   await writeFile(join(clone, '.gitignore'), '/home\n')
   await git('init', '-q', '--initial-branch=main')
   await git('add', '-A')
@@ -62,7 +74,7 @@ afterAll(async () => {
   await place.remove()
 })
 
-test('git push: the stages are shown, and the VM serves the version of the commit', async () => {
+test('git push: the stages are shown, the group is made, and serves the version of the commit as release 1', async () => {
   expect((await place.kiln(['remote', 'add', '--json'])).json).toMatchObject({ name: 'kiln', branch: 'main', folder: 'moshi', added: true })
   const shown = await git('push', 'kiln', 'main')
   expect(shown).toContain('boot test passed')
@@ -71,9 +83,12 @@ test('git push: the stages are shown, and the VM serves the version of the commi
   expect(await served(url)).toBe('0.1.1')
   const { json } = await place.kiln(['pipelines', '--json'])
   expect(json.pipelines[0].stages.map((stage: { state: string }) => stage.state)).toEqual(['passed', 'passed', 'passed', 'passed', 'passed'])
+  expect(await releases()).toEqual([`1 live 0.1.1 ${await git('rev-parse', 'HEAD')}`])
+  expect(await place.machines(), 'that of the group, and no dev VM').toHaveLength(1)
 })
 
-test('a signed webhook does the same, though the daemon is killed in the middle; an unsigned one does nothing', async () => {
+test('a signed webhook does the same over the group that is there, though the daemon is killed in the middle; an unsigned one does nothing', async () => {
+  const [before = ''] = await releases()
   const { json } = await place.kiln(['webhook', 'setup', '--fetch-url', clone, '--json'])
   const { secret } = (await place.kiln(['webhook', 'secret', '--json'])).json as { readonly secret: string }
   const commit = await release('0.1.2')
@@ -99,6 +114,7 @@ test('a signed webhook does the same, though the daemon is killed in the middle;
   expect(followed.json).toMatchObject({ id: 2, state: 'passed' })
   const ended = (await place.kiln(['pipelines', 'show', '2', '--json'])).json
   expect(await served(ended.stages.find((stage: { name: string }) => stage.name === 'deploy').result.url)).toBe('0.1.2')
+  expect(await releases()).toEqual([`2 live 0.1.2 ${commit}`, before.replace(' live ', ' superseded ')])
   const { deliveries } = (await place.kiln(['webhook', 'deliveries', '--json'])).json
   expect(deliveries.map((each: { outcome: string }) => each.outcome)).toEqual(['queued', 'refused'])
 })
