@@ -56,7 +56,7 @@ beforeAll(async () => {
   const config = join(place.stack, 'kiln.config.ts')
   const text = await readFile(config, 'utf8')
   const small = text.replace('\n    size: 2,', '\n    size: 1,')
-  expect(small).not.toBe(text)
+  if (small === text) throw new Error('the example has no group of two that could be made smaller')
   await writeFile(config, small.replace(/\}\)\s*$/, "  github: { repository: 'moshi/moshi' },\n})\n"))
   await writeFile(join(clone, '.gitignore'), '/home\n')
   await git('init', '-q', '--initial-branch=main')
