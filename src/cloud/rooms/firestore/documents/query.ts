@@ -72,7 +72,8 @@ export function aggregate(documents: readonly StoredDocument[], aggregations: re
 function candidates(store: DocumentStore, scope: QueryScope, query: StructuredQuery): readonly StoredDocument[] {
   const [from, ...more] = query.from ?? []
   if (more.length > 0) throw invalidArgument('A query is from one collection.')
-  const collectionId = from?.collectionId ?? undefined
+  // Over gRPC a field that is not set is empty: a query of every collection below.
+  const collectionId = from?.collectionId || undefined
   if (from?.allDescendants === true || collectionId === undefined) return store.below(scope.uid, scope.parentPath, collectionId)
   return store.inCollection(scope.uid, scope.parentPath === '' ? collectionId : `${scope.parentPath}/${collectionId}`)
 }

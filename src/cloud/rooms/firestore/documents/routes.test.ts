@@ -342,6 +342,23 @@ test('collections below documents: groups, lists with missing parents, names of 
   expect((await api('POST', ':listCollectionIds')).json.collectionIds).toEqual(expect.arrayContaining(['rooms', 'other']))
 })
 
+test('a range of names over every collection below: the least id is a number', async () => {
+  for (const path of ['shelf/0', 'shelf/A', 'shelf/A/pages/1', 'shelfmark/A']) await set(path, { n: int(1) })
+  const name = (path: string): object => ({ referenceValue: `${ROOT}/${path}` })
+  const least = '__id-9223372036854775808__'
+  // What Google's libraries ask before they delete a whole collection; over gRPC no collection is an empty one.
+  const query = {
+    from: [{ collectionId: '', allDescendants: true }],
+    where: {
+      compositeFilter: {
+        op: 'AND',
+        filters: [where('__name__', 'GREATER_THAN_OR_EQUAL', name(`shelf/${least}`)), where('__name__', 'LESS_THAN', name(`shelf\u0000/${least}`))],
+      },
+    },
+  }
+  expect(await ids('', query)).toEqual(['0', 'A', '1'])
+})
+
 test('readers read and do not write; deleting the database takes its documents', async () => {
   cloud.kernel().policies.grant('projects/p-one', 'roles/datastore.viewer', 'user:reader@example.com')
   const token = cloud.userToken('reader@example.com')

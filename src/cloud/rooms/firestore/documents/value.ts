@@ -193,13 +193,23 @@ export function compareText(one: string, other: string): number {
   return one === other ? 0 : one < other ? -1 : 1
 }
 
+const numericId = /^__id(-?\d+)__$/
+
+/** Ids that are numbers (`__id7__`) come first, by their value; others by their bytes. https://cloud.google.com/firestore/docs/concepts/data-types */
+function compareIds(one: string, other: string): number {
+  const [a, b] = [numericId.exec(one)?.[1], numericId.exec(other)?.[1]]
+  if (a !== undefined && b !== undefined) return BigInt(a) === BigInt(b) ? 0 : BigInt(a) < BigInt(b) ? -1 : 1
+  if (a !== undefined || b !== undefined) return a !== undefined ? -1 : 1
+  return Buffer.compare(Buffer.from(one), Buffer.from(other))
+}
+
 /** Names compare segment by segment. */
 export function comparePaths(one: string, other: string): number {
   const [a, b] = [one.split('/'), other.split('/')]
   for (const [index, part] of a.entries()) {
     const counterpart = b[index]
     if (counterpart === undefined) return 1
-    const difference = Buffer.compare(Buffer.from(part), Buffer.from(counterpart))
+    const difference = compareIds(part, counterpart)
     if (difference !== 0) return difference
   }
   return a.length - b.length
