@@ -11,6 +11,7 @@ const text: Shape = { kind: 'string' }
 
 /** Messages with a JSON form of their own. */
 const wellKnown: Readonly<Record<string, Shape>> = {
+  'google.protobuf.Empty': { kind: 'object', name: 'google.protobuf.Empty', fields: () => new Map() },
   'google.protobuf.Timestamp': text,
   'google.protobuf.Duration': text,
   'google.protobuf.FieldMask': text,
@@ -46,15 +47,12 @@ interface HttpRule {
   readonly additional_bindings?: HttpRule | readonly HttpRule[]
 }
 
-/** One tree for all packages: they share the common types. */
-const root = new protobuf.Root()
-root.resolvePath = (_origin, target) => join(folder, target)
-const loaded = new Set<string>()
+/** A tree for each package, with what its files import: in one that files come into later, the library remembers names as not there. */
+const roots = new Map<string, protobuf.Root>()
 
 /** All methods with an HTTP rule of the services in a package: `google.devtools.artifactregistry.v1`. */
 export function readProtos(packageName: string): readonly GoogleMethod[] {
-  load(packageName)
-  const namespace = at(packageName)
+  const namespace = at(rootOf(packageName), packageName)
   if (!(namespace instanceof protobuf.Namespace)) throw new Error(`the protocol files have no package ${packageName}`)
   return namespace.nestedArray.filter((each) => each instanceof protobuf.Service).flatMap((service) => service.methodsArray.flatMap((method) => toMethods(service, method)))
 }
@@ -65,26 +63,29 @@ export function findMessage(fullName: string): Shape | undefined {
   if (ready !== undefined) return ready
   const parts = fullName.split('.')
   const end = parts.findIndex((part) => /^[A-Z]/.test(part))
-  if (end > 0 && parts[0] === 'google') load(parts.slice(0, end).join('.'))
-  const found = at(fullName)
+  if (end <= 0 || parts[0] !== 'google') return undefined
+  const found = at(rootOf(parts.slice(0, end).join('.')), fullName)
   return found instanceof protobuf.Type ? toShape(found) : undefined
 }
 
-/** What has this full name. Not by the library's own search, which remembers that a name was not there after its file has come. */
-function at(fullName: string): protobuf.ReflectionObject | undefined {
+/** What has this full name. */
+function at(root: protobuf.Root, fullName: string): protobuf.ReflectionObject | undefined {
   let here: protobuf.ReflectionObject | undefined = root
   for (const part of fullName.split('.')) here = here instanceof protobuf.Namespace ? (here.nested?.[part] ?? undefined) : undefined
   return here
 }
 
-function load(packageName: string): void {
-  if (loaded.has(packageName)) return
+function rootOf(packageName: string): protobuf.Root {
+  const known = roots.get(packageName)
+  if (known !== undefined) return known
   const path = packageName.replaceAll('.', '/')
-  for (const file of readdirSync(join(folder, path)).filter((name) => name.endsWith('.proto'))) {
-    // Some folders hold other packages too.
-    if (readFileSync(join(folder, path, file), 'utf8').includes(`package ${packageName};`)) root.loadSync(`${path}/${file}`)
-  }
-  loaded.add(packageName)
+  const files = readdirSync(join(folder, path)).filter((name) => name.endsWith('.proto'))
+  const root = new protobuf.Root()
+  root.resolvePath = (_origin, target) => join(folder, target)
+  // Some folders hold other packages too.
+  root.loadSync(files.filter((file) => readFileSync(join(folder, path, file), 'utf8').includes(`package ${packageName};`)).map((file) => `${path}/${file}`))
+  roots.set(packageName, root)
+  return root
 }
 
 function toMethods(service: protobuf.Service, method: protobuf.Method): readonly GoogleMethod[] {
