@@ -62,11 +62,15 @@ describe('from a Python project to a VM that answers', () => {
   })
 
   test('two at once: one works, the other says who holds the lease', async () => {
-    const results = await Promise.all([place.kiln(['up', '--yes', '--json']), place.kiln(['up', '--yes', '--json'])])
-    const refused = results.filter((result) => result.exitCode !== 0)
-    expect(refused).toHaveLength(1)
-    expect(refused[0]?.json.error.code).toBe('E_LOCKED')
-    expect(refused[0]?.json.error.message).toMatch(/pid \d+|process \d+|\b\d{2,}\b/)
+    // With nothing to change the lease is held for half a second, so that two may miss each other.
+    for (let round = 0, met = 0; met === 0; round += 1) {
+      expect(round, 'rounds in which they missed each other').toBeLessThan(20)
+      const results = await Promise.all([place.kiln(['up', '--yes', '--json']), place.kiln(['up', '--yes', '--json'])])
+      const refused = results.filter((result) => result.exitCode !== 0)
+      met = refused.length
+      expect(met, refused.map((result) => result.stderr).join('\n')).toBeLessThan(2)
+      for (const { json } of refused) expect(json.error).toMatchObject({ code: 'E_LOCKED', message: expect.stringMatching(/pid \d+|process \d+|\b\d{2,}\b/) })
+    }
   })
 
   test('cloud status and plan tell as data', async () => {
