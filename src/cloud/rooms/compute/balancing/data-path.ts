@@ -21,7 +21,7 @@ import type { BackendMember, Desired, DesiredState } from './desired.ts'
 import type { Haproxy } from './haproxy.ts'
 import type { Health, ProbeTask } from './health.ts'
 import type { Reach } from './reach.ts'
-import { syncServers } from './servers.ts'
+import { parseServers, syncServers } from './servers.ts'
 import type { Leaving } from './servers.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -228,9 +228,8 @@ export function createDataPath(compute: Compute, parts: DataPathParts): DataPath
     async start() {
       life = new AbortController()
       if ((await haproxy.running()) !== undefined) {
-        const rows = (await haproxy.command('show servers state')).split('\n').map((line) => line.split(' '))
-        // Fields 5 and 6: operational and administrative state (management manual, "show servers state").
-        adopted = new Set(rows.filter((row) => row[6] === '0' && row[5] === '2').map((row) => `${row[1]}/${row[3]}`))
+        const servers = parseServers(await haproxy.command('show servers state'))
+        adopted = new Set(servers.filter((server) => server.isServing).map((server) => `${server.backend}/${server.name}`))
       }
       look()
     },

@@ -10,7 +10,10 @@ export type Leaving = Map<string, number>
 interface Seen {
   readonly backend: string
   readonly name: string
+  /** It may get requests, if its checks let it. */
   readonly isEnabled: boolean
+  /** It gets requests now. */
+  readonly isServing: boolean
   readonly weight: number
 }
 
@@ -72,8 +75,9 @@ export function parseServers(text: string): readonly Seen[] {
     .map((line) => line.split(' '))
     .filter((fields) => fields.length > 10 && /^\d+$/.test(fields[0] ?? ''))
     .map((fields) => {
-      const admin = Number(fields[6])
-      // Bits of srv_admin_state: 0x01 forced maintenance, 0x02 inherited, 0x04 from the configuration, 0x08 forced drain, 0x10 inherited drain.
-      return { backend: fields[1] ?? '', name: fields[3] ?? '', isEnabled: admin === 0, weight: Number(fields[7]) }
+      // Bits of srv_admin_state: 0x01 forced maintenance, 0x02 inherited, 0x08 forced drain, 0x10 inherited drain. 0x04 only remembers that the
+      // configuration began with it in maintenance, and stays when it is enabled. srv_op_state 2: running.
+      const isEnabled = (Number(fields[6]) & ~0x04) === 0
+      return { backend: fields[1] ?? '', name: fields[3] ?? '', isEnabled, isServing: isEnabled && fields[5] === '2', weight: Number(fields[7]) }
     })
 }
