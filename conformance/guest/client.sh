@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Google's programs for the inside of a VM, from Debian: the guest agent, cloud-init with its data source GCE, google-auth for Python
-# from: debian
+# from: machine
 for program in mmdebstrap qemu-system-x86_64 ssh ssh-keygen curl; do
   command -v "$program" >/dev/null || { echo "$program is not installed here"; exit 77; }
 done
