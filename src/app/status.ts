@@ -5,6 +5,7 @@ import { loadStack } from '../config/load.ts'
 import type { StackConfig } from '../config/schema.ts'
 import type { Clients } from '../client/clients.ts'
 import type { PlannedStack } from '../engine/engine.ts'
+import { isRemoval } from '../engine/removals.ts'
 import type { Plan } from '../engine/types.ts'
 import { partsOf } from './delivery/context.ts'
 import { servingStatus } from './delivery/live.ts'
@@ -62,7 +63,7 @@ function stateOf(node: Plan['nodes'][number]): StatusRow['state'] {
   if (node.drifted) return 'drifted'
   if (node.action === 'noop') return 'ok'
   if (node.action === 'create') return 'missing'
-  return node.action === 'delete' || node.action === 'forget' ? 'extra' : 'differs'
+  return isRemoval(node) ? 'extra' : 'differs'
 }
 
 interface Health {

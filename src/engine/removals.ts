@@ -1,6 +1,6 @@
 /** Which inventory rows go away, and in which order: whatever depends on a thing comes first. */
 import { kindOf } from './engine.ts'
-import type { Engine } from './engine.ts'
+import type { Engine, PlannedStack } from './engine.ts'
 import { originalAddress } from './inventory.ts'
 import type { InventoryRow } from './inventory.ts'
 import type { Address, PlanNode } from './types.ts'
@@ -15,6 +15,16 @@ export interface Wanted {
 }
 
 export const nothingWanted: Wanted = { wanted: new Set(), stays: () => false, claimants: () => [] }
+
+/** True when the plan lets go of the thing: deletes it, or forgets it. */
+export function isRemoval({ action }: Pick<PlanNode, 'action'>): boolean {
+  return action === 'delete' || action === 'forget'
+}
+
+/** The plan of a verb over a part: what the part does not need is not its verb's to remove. */
+export function withoutRemovals(planned: PlannedStack): PlannedStack {
+  return { ...planned, plan: { ...planned.plan, nodes: planned.plan.nodes.filter((node) => !isRemoval(node)) } }
+}
 
 /**
  * A delete (or, for what this stack did not make and for kept kinds, a forget) for each row that is not wanted.

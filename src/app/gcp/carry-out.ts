@@ -3,13 +3,16 @@ import { applyPlan } from '../../engine/apply.ts'
 import type { ApplyResult } from '../../engine/apply.ts'
 import type { PlannedStack } from '../../engine/engine.ts'
 import { planStack } from '../../engine/plan.ts'
+import { withoutRemovals } from '../../engine/removals.ts'
 import type { DesiredResource } from '../../engine/types.ts'
 import { serviceKind } from '../../resources/service/provider.ts'
 import { throwReleaseError } from '../delivery/failures.ts'
 import { closureOf } from '../stack/part.ts'
 import type { VerbOptions } from '../up.ts'
+import { beforeTerraform } from './owned-kind.ts'
 import { imageLink, inBetween, requireAsShown } from './plan.ts'
 import type { GooglePlan } from './plan.ts'
+import { targetsOf } from './scope.ts'
 import type { Scope } from './scope.ts'
 import type { GoogleSession } from './session.ts'
 import { ensureStateBucket } from './state-bucket.ts'
@@ -25,16 +28,15 @@ export async function carryOut(
 ): Promise<{ readonly changes: number; readonly result: ApplyResult }> {
   const { base, terraform } = session
   const module = session.module(planned.images, scope.dev)
-  const wanted = scope.targets === undefined ? {} : { targets: scope.targets }
   let changes = 0
   let { whole, first } = planned
   if (whole === undefined) {
-    changes += (await applyPart(session, scope, new Set(['project', 'billing']))).changes
+    changes += (await applyPart(session, scope, beforeTerraform)).changes
     await prepareState(session, options)
     await terraform.init(module)
     first = planned.waits ? await terraform.plan(module, { targets: session.files.base }) : undefined
     if (first !== undefined) requireAsShown(planned.infrastructure, first.nodes)
-    whole = planned.waits ? undefined : await terraform.plan(module, wanted)
+    whole = planned.waits ? undefined : await terraform.plan(module, targetsOf(scope))
     if (whole !== undefined) requireAsShown(planned.infrastructure, whole.nodes)
   } else await prepareState(session, options)
   if (first !== undefined) changes += (await terraform.apply(first)).changes
@@ -42,7 +44,7 @@ export async function carryOut(
     const part = await applyPart(session, scope, inBetween)
     changes += part.changes
     const images = new Map([...planned.images.keys()].map((family) => [family, imageLink(base.name, String(part.attributes.get(`image/${family}`)?.['name']))]))
-    whole = await terraform.plan(session.module(images, scope.dev), wanted)
+    whole = await terraform.plan(session.module(images, scope.dev), targetsOf(scope))
     requireAsShown(planned.infrastructure, whole.nodes)
   }
   if (whole !== undefined) changes += (await terraform.apply(whole)).changes
@@ -54,18 +56,12 @@ export async function carryOut(
 /** The direct engine's resources of these kinds, with what they stand on. */
 async function applyPart({ base }: GoogleSession, { desired }: Scope, kinds: ReadonlySet<string>): Promise<ApplyResult> {
   const addresses = desired.filter((resource: DesiredResource) => kinds.has(resource.kind)).map((resource) => resource.address)
-  return applyPlan(base.engine, limited(await planStack(base.engine, closureOf(desired, addresses))))
+  return applyPlan(base.engine, withoutRemovals(await planStack(base.engine, closureOf(desired, addresses))))
 }
 
 /** A run over a part removes nothing. */
 function withoutRest(planned: PlannedStack, { targets }: Scope): PlannedStack {
-  return targets === undefined ? planned : limited(planned)
-}
-
-/** What this part does not need is not its own to remove. */
-function limited(planned: PlannedStack): PlannedStack {
-  const nodes = planned.plan.nodes.filter((node) => node.action !== 'delete' && node.action !== 'forget')
-  return { ...planned, plan: { ...planned.plan, nodes } }
+  return targets === undefined ? planned : withoutRemovals(planned)
 }
 
 async function prepareState(session: GoogleSession, { signal, note }: VerbOptions): Promise<void> {

@@ -6,11 +6,10 @@ import { KilnError } from '../../base/errors.ts'
 import type { Clients } from '../../client/clients.ts'
 import type { AnyKind } from '../../engine/types.ts'
 
-/**
- * The direct engine's own: what is there before Terraform can run, since its state lies in the project, and what holds a secret, which would lie in
- * its state.
- */
-const ownKinds: ReadonlySet<string> = new Set(['project', 'billing', 'secret-version', 'identity-provider'])
+/** What must be there before Terraform can run, since its state lies in the project. */
+export const beforeTerraform: ReadonlySet<string> = new Set(['project', 'billing'])
+/** The direct engine's own: that, and what holds a secret, which would lie in Terraform's state. */
+const ownKinds: ReadonlySet<string> = new Set([...beforeTerraform, 'secret-version', 'identity-provider'])
 
 /** True for kinds of which Terraform makes the things. */
 export function isOwnedByTerraform(kind: string, resourceKinds: ReadonlyMap<string, unknown>): boolean {

@@ -5,12 +5,14 @@
  */
 import { KilnError } from '../../base/errors.ts'
 import { planStack } from '../../engine/plan.ts'
+import { isRemoval } from '../../engine/removals.ts'
 import type { PlannedStack } from '../../engine/engine.ts'
 import type { Address, Plan, PlanNode } from '../../engine/types.ts'
 import { resourceKinds } from '../../resources/kinds.ts'
-import type { ModulePlan, PlanOptions } from '../../terraform/driver.ts'
+import type { ModulePlan } from '../../terraform/driver.ts'
 import { withLocalState } from './files.ts'
-import { isOwnedByTerraform } from './owned-kind.ts'
+import { beforeTerraform, isOwnedByTerraform } from './owned-kind.ts'
+import { targetsOf } from './scope.ts'
 import type { Scope } from './scope.ts'
 import type { GoogleSession } from './session.ts'
 import { stateBucketExists } from './state-bucket.ts'
@@ -33,14 +35,13 @@ export interface GooglePlan {
 
 const own = (node: PlanNode): boolean => !isOwnedByTerraform(node.kind, resourceKinds)
 const isChange = (node: PlanNode): boolean => node.action !== 'noop'
-const beforeTerraform: ReadonlySet<string> = new Set(['project', 'billing'])
 /** What Kiln makes when a part of the infrastructure is there, and before the rest is: VMs begin with images, and read secrets. */
 export const inBetween: ReadonlySet<string> = new Set(['python-package', 'image', 'secret-version'])
 
 /** Reads what is there and plans. Changes nothing on Google. */
 export async function planGoogle(session: GoogleSession, scope: Scope): Promise<GooglePlan> {
   const direct = withBakes(await planStack(session.base.engine, scope.desired))
-  const ours = direct.plan.nodes.filter((node) => own(node) && (scope.targets === undefined || (node.action !== 'delete' && node.action !== 'forget')))
+  const ours = direct.plan.nodes.filter((node) => own(node) && (scope.targets === undefined || !isRemoval(node)))
   const waits = ours.some((node) => inBetween.has(node.kind) && isChange(node))
   const images = plannedImages(direct)
   const hasState = await stateBucketExists(session.clients, session.bucket, session.base.engine.signal)
@@ -65,7 +66,7 @@ export async function planGoogle(session: GoogleSession, scope: Scope): Promise<
 export function withBakes(direct: PlannedStack): PlannedStack {
   const changing = new Set(direct.plan.nodes.filter((node) => node.kind === 'python-package' && isChange(node)).map((node) => node.address))
   const nodes = direct.plan.nodes.map((node): PlanNode => {
-    if (node.kind !== 'image' || node.action === 'delete' || node.action === 'forget') return node
+    if (node.kind !== 'image' || isRemoval(node)) return node
     const because = node.after.find((address) => changing.has(address))
     if (because === undefined && (!isChange(node) || keepsImage(node))) return node
     changing.add(node.address)
@@ -87,10 +88,6 @@ async function planWithState(
   return { whole, first: first?.empty === true ? undefined : first, infrastructure: whole.nodes }
 }
 
-function targetsOf({ targets }: Scope): PlanOptions {
-  return targets === undefined ? {} : { targets }
-}
-
 /** Before there is a state everything is new. */
 async function preview(session: GoogleSession, scope: Scope, images: ReadonlyMap<string, string>): Promise<Pick<GooglePlan, 'infrastructure'>> {
   return withLocalState(session.files.dir, async () => {
@@ -104,7 +101,7 @@ async function preview(session: GoogleSession, scope: Scope, images: ReadonlyMap
 function plannedImages(direct: PlannedStack): ReadonlyMap<string, string> {
   return new Map(
     direct.plan.nodes
-      .filter((node) => node.kind === 'image' && node.action !== 'delete' && node.action !== 'forget')
+      .filter((node) => node.kind === 'image' && !isRemoval(node))
       .map((node) => {
         const family = String(direct.desired.get(node.address)?.props['family'])
         const project = String(direct.desired.get(node.address)?.props['projectId'])

@@ -4,6 +4,7 @@ import { KilnError } from '../../base/errors.ts'
 import { silentProgress } from '../../base/progress.ts'
 import type { Address, DesiredResource } from '../../engine/types.ts'
 import { instanceKind } from '../../resources/instance/provider.ts'
+import type { PlanOptions } from '../../terraform/driver.ts'
 import { closureOf } from '../stack/part.ts'
 import type { GoogleSession } from './session.ts'
 
@@ -13,6 +14,11 @@ export interface Scope {
   readonly targets: readonly string[] | undefined
   /** Whether the development VM is there, where a group serves and the files ask; its image: undefined is the newest of its family. */
   readonly dev: { readonly isThere: boolean; readonly image: string | undefined }
+}
+
+/** As Terraform's driver takes them. */
+export function targetsOf({ targets }: Scope): PlanOptions {
+  return targets === undefined ? {} : { targets }
 }
 
 /**

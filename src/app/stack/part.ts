@@ -7,6 +7,7 @@ import { KilnError } from '../../base/errors.ts'
 import { dependenciesOf } from '../../engine/graph.ts'
 import type { PlannedStack } from '../../engine/engine.ts'
 import { planStack } from '../../engine/plan.ts'
+import { withoutRemovals } from '../../engine/removals.ts'
 import type { Address, DesiredResource, PlanNode } from '../../engine/types.ts'
 import type { StackSession } from './session.ts'
 
@@ -40,7 +41,7 @@ export function ownWorkOf(desired: readonly DesiredResource[], addresses: readon
 }
 
 /**
- * Plans a part with what it stands on. What the part does not need is not its verb's to remove.
+ * Plans a part with what it stands on, and removes nothing.
  * @throws KilnError E_NOT_FOUND on Google, when a place that it goes into is not there
  */
 export async function planPart(
@@ -49,10 +50,9 @@ export async function planPart(
   change: (resource: DesiredResource) => DesiredResource = (resource) => resource,
 ): Promise<PlannedStack> {
   const part = (target === 'gcp' ? ownWorkOf : closureOf)(desired, addresses).map(change)
-  const planned = await planStack(engine, part)
-  const nodes = planned.plan.nodes.filter((node) => node.action !== 'delete' && node.action !== 'forget')
-  if (target === 'gcp') requirePlaces(nodes)
-  return { ...planned, plan: { ...planned.plan, nodes } }
+  const planned = withoutRemovals(await planStack(engine, part))
+  if (target === 'gcp') requirePlaces(planned.plan.nodes)
+  return planned
 }
 
 function requirePlaces(nodes: readonly PlanNode[]): void {

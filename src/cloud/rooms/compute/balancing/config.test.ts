@@ -10,7 +10,6 @@ import type { BackendModel, BalancerModel, ConfigPaths } from './config.ts'
 import { fmt, join as joined, word } from './config.quote.ts'
 import { urlMapLines } from './config.url-map.ts'
 import { includesBalancer } from './reach.ts'
-import { parseServers } from './servers.ts'
 import { planOf } from './service.checks.ts'
 
 const LINK = 'https://www.googleapis.com/compute/v1/projects/p/global/backendServices/web'
@@ -149,13 +148,4 @@ test('exact hosts come before patterns, longer ones before shorter ones', () => 
 test('which firewall ranges mean the balancer', () => {
   expect(['130.211.0.0/22', '35.191.0.0/16', '0.0.0.0/0', '35.0.0.0/8'].map(includesBalancer)).toEqual([true, true, true, true])
   expect(['127.0.0.1/32', '10.0.0.0/8', '::/0', '130.211.4.0/22'].map(includesBalancer)).toEqual([false, false, false, false])
-})
-
-test("HAProxy's own list of servers is understood", () => {
-  const text =
-    '1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight\n3 b1 1 i1-80 127.9.9.2 2 0 100 100 0 1 0 1 6 0 0 0 - 8055\n3 b1 2 i2-80 127.9.9.3 2 8 50 100 0 1 0 1 6 0 0 0 - 8055\n'
-  expect(parseServers(text)).toEqual([
-    { backend: 'b1', name: 'i1-80', isEnabled: true, isServing: true, weight: 100 },
-    { backend: 'b1', name: 'i2-80', isEnabled: false, isServing: false, weight: 50 },
-  ])
 })
