@@ -152,7 +152,7 @@ test('a release that answers 500 never gets a request; one that turns bad in its
   expect(seen.filter((answer) => answer !== next && answer !== 'status 503')).toEqual([])
 })
 
-test(`the daemon killed in the middle of a rollout, twice: the next deploy goes on (seed ${seed})`, async () => {
+test(`the daemon killed in the middle of a rollout, twice: the next deploy goes on, and every request is answered (seed ${seed})`, async () => {
   const load = startLoad(url)
   await setMood('calm')
   for (const [index, share] of [seed % 97, seed % 89].entries()) {
@@ -172,14 +172,7 @@ test(`the daemon killed in the middle of a rollout, twice: the next deploy goes 
     expect(await live(), context).toHaveLength(1)
     expect((await place.kiln(['status', '--json'])).json, context).toMatchObject({ healthy: true, server: { size: 2 } })
   }
-  // With four emulated machines on a busy host they may be too slow for their health checks, which is what 503 says then; that no request is lost to the
-  // kill itself is shown by src/app/delivery/kills.test.ts.
-  const { seen, ...rest } = await load.stop()
-  process.stdout.write(`requests while the daemon was killed: ${JSON.stringify(rest)}\n`)
-  expect(
-    seen.filter((answer) => answer !== 'status 503'),
-    `seed ${seed}`,
-  ).toEqual([next])
+  expect(await load.stop(), `seed ${seed}`).toMatchObject({ failed: 0, seen: [next], troubles: [] })
 })
 
 test('kiln destroy takes all that releases made', async () => {
