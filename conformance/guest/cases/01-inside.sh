@@ -55,7 +55,18 @@ wait_for 'the VM' running
 ADDRESS=$(field natIP)
 PORT=22
 [ "$(id -u)" = 0 ] || PORT=10022
-inside() { ssh -q -i key -p "$PORT" -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=30 "ada@$ADDRESS" "$@"; }
+# A connection that ssh could not make (255) is made again: the guest agent and cloud-init start sshd anew while the machine comes up. What ssh said stays in the output.
+inside() {
+  local tries=0 code stdin=/dev/null
+  [ "${1:-}" != - ] || { shift; cat >stdin; stdin=stdin; }
+  while :; do
+    code=0
+    ssh -i key -p "$PORT" -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=60 "ada@$ADDRESS" "$@" <"$stdin" || code=$?
+    tries=$((tries + 1))
+    [ "$code" = 255 ] && [ "$tries" -lt 20 ] || return "$code"
+    sleep 2
+  done
+}
 wait_for 'the login of a key of the metadata' inside true
 equal 'who' "$(inside 'id -un; sudo id -un')" $'ada\nroot'
 
@@ -72,7 +83,7 @@ equal 'files of user data' "$(inside 'cat /srv/of-cloud-init')" 'written by clou
 equal 'commands of user data' "$(inside 'cat /srv/runcmd')" 'run as root'
 equal 'cloud-init' "$(inside 'sudo cloud-init status')" 'status: done'
 
-equal 'google.auth.default()' "$(inside "python3 - $B" <<'P'
+equal 'google.auth.default()' "$(inside - "python3 - $B" <<'P'
 import sys
 import google.auth
 from google.auth.transport.requests import AuthorizedSession
