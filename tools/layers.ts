@@ -30,6 +30,7 @@ const everything = [
   'synth',
   'release',
   'terraform',
+  'packer',
   'pipeline',
   'github',
   'oidc',
@@ -55,6 +56,7 @@ export const layers: readonly Layer[] = [
   { folder: 'synth', level: 5, what: 'pure: desired resources to Terraform, Packer, workflows, Makefile', mayImport: ['base', 'config', 'compile', 'resources', 'engine'] },
   { folder: 'release', level: 5, what: 'ledger, deployer, rollback', mayImport: ['base', 'client', 'engine'] },
   { folder: 'terraform', level: 4, what: 'drives terraform or tofu by its JSON output', mayImport: ['base', 'host', 'client', 'engine'] },
+  { folder: 'packer', level: 4, what: 'drives packer', mayImport: ['base', 'host'] },
   { folder: 'app', level: 6, what: 'the only place where concrete things are wired together', mayImport: everything },
   { folder: 'cli', level: 7, what: 'verbs and rendering', mayImport: ['base', 'app'] },
 ]

@@ -2,7 +2,9 @@
  * The GitHub repository that delivers. Its workflows show GitHub's token; a pool's provider takes it when the repository, the branch and the environment are right;
  * then they may act as one account, which can do what publishing, baking and deploying need. There is no key.
  */
+import { indexReader } from '../config/accounts.ts'
 import { githubAccount } from '../config/checks.sections.ts'
+import { needsPacker } from '../config/schema.images.ts'
 import type { StackConfig } from '../config/schema.ts'
 import type { Github } from '../config/schema.sections.ts'
 import type { Address, DesiredResource } from '../engine/types.ts'
@@ -80,7 +82,9 @@ function accountRoles({ config, projectId }: Compilation, account: Address): rea
   const { repository } = config.package
   const bucket = imageBucketName(projectId)
   const manager = serviceAddress('cloudresourcemanager.googleapis.com')
-  const actsAs = [...new Set([config.server?.serviceAccount, config.dev?.serviceAccount].filter((name) => name !== undefined))]
+  // the VM in which Packer makes an image acts as the account that reads the index
+  const reader = needsPacker(config.images) ? indexReader(config) : undefined
+  const actsAs = [...new Set([config.server?.serviceAccount, config.dev?.serviceAccount, reader].filter((name) => name !== undefined))]
   return [
     ...[...projectRoles, ...serverRoles(config)].map((role) => resource('project-iam-member', `${githubAccount}/${role}`, { projectId, role, member }, [account, manager])),
     resource(
@@ -92,7 +96,7 @@ function accountRoles({ config, projectId }: Compilation, account: Address): rea
     ...['roles/storage.objectAdmin', 'roles/storage.legacyBucketReader'].map((role) =>
       resource('bucket-iam-member', `${bucket}/${githubAccount}/${role}`, { bucket, role, member }, [account, `bucket/${bucket}`]),
     ),
-    // a template can give its machines only an account that its maker may act as
+    // a machine can be given only an account that its maker may act as
     ...actsAs.map((accountId) =>
       resource('service-account-iam-member', `${accountId}/${githubAccount}/roles/iam.serviceAccountUser`, { projectId, accountId, role: 'roles/iam.serviceAccountUser', member }, [
         account,

@@ -15,6 +15,8 @@ interface ImageCommon {
   readonly bucket: string
   readonly packages: readonly string[]
   readonly labels: Readonly<Record<string, string>>
+  /** What makes it on Google Cloud. */
+  readonly engine: 'offline' | 'packer'
 }
 
 /** Props of an image made from a Debian suite. */
@@ -52,13 +54,14 @@ export function compileImages({ config, facts, projectId, labels }: Compilation)
   const common = { projectId, location: config.location.region, bucket, labels }
   const resources = Object.entries(config.images).map(([family, image]) => {
     if (!('from' in image)) {
-      const props: BaseImageProps = { type: 'base', family, ...common, suite: image.debian, packages: image.packages }
+      const props: BaseImageProps = { type: 'base', family, ...common, engine: image.engine, suite: image.debian, packages: image.packages }
       return resource('image', family, { ...props }, after)
     }
     const props: ServerImageProps = {
       type: 'server',
       family,
       ...common,
+      engine: image.engine,
       from: image.from,
       packages: image.packages,
       python: image.python,

@@ -116,6 +116,18 @@ test('the account of GitHub gets each role on the smallest thing, and may act as
   for (const one of granted) expect(String(one.props['role'])).not.toMatch(/owner|editor|[aA]dmin$(?<!objectAdmin)/)
 })
 
+test('where Packer makes an image, the account of GitHub may act as the one that reads the index, which the VM of the build is', () => {
+  const reader = { 'artifact-reader': { repositoryRoles: ['roles/artifactregistry.reader'] } }
+  const actsAs = (engine: 'offline' | 'packer') => {
+    const images = Object.fromEntries(Object.entries(bare.images).map(([name, image]) => [name, { ...image, engine }]))
+    return compiled({ ...sections, images, serviceAccounts: { ...bare.serviceAccounts, ...reader } }).flatMap((one) =>
+      one.props['role'] === 'roles/iam.serviceAccountUser' ? [one.props['accountId']] : [],
+    )
+  }
+  expect(actsAs('offline')).not.toContain('artifact-reader')
+  expect(actsAs('packer')).toContain('artifact-reader')
+})
+
 test('the account of GitHub writes the ledger of releases, after it is there; blue/green lets it move requests', () => {
   const ledger = (change: object) => compiled({ ...sections, ...change }).find((one) => one.kind === 'release-ledger')
   const served = ledger({ server: { image: 'srv' } })

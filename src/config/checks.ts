@@ -50,6 +50,12 @@ function imageProblems(config: StackConfig): readonly Problem[] {
     if (!isServerImage(image)) continue
     const path = ['images', name]
     if (config.images[image.from] === undefined) problems.push({ path: [...path, 'from'], message: unknownName('an image of this config', image.from, names) })
+    else if (image.engine === 'offline' && config.images[image.from]?.engine === 'packer') {
+      problems.push({
+        path: [...path, 'engine'],
+        message: `expected "packer", since Packer makes "${image.from}": what is baked on this machine cannot stand on an image that is only in the project`,
+      })
+    }
     const places = new Map<string, string>()
     for (const [source, place] of Object.entries(image.files)) {
       const clash = [...places].find(([other]) => other === place || other.startsWith(`${place}/`) || place.startsWith(`${other}/`))

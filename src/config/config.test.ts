@@ -120,6 +120,8 @@ describe('bad input is named with its key path', () => {
       '/opt/moshi',
       'images.moshi-srv.files["./other"]: /opt/moshi and /opt/moshi/entrypoint.sh (from ./entrypoint.sh) cannot both be files',
     ],
+    [['images', 'moshi-srv', 'engine'], 'docker', 'images.moshi-srv.engine: expected'],
+    [['images', 'python3', 'engine'], 'packer', 'images.moshi-srv.engine: expected "packer", since Packer makes "python3"'],
     [['images', 'moshi-srv', 'python'], ['moshi-server', 'moshi_server'], 'images.moshi-srv.python[1]: "moshi-server" is in the list already'],
     [['images', 'moshi-srv', 'python'], ['moshi server'], 'images.moshi-srv.python[0]: expected the name of a Python package, got "moshi server"'],
     [['images', 'moshi-srv', 'environment'], { PORT: '1' }, 'images.moshi-srv.environment.PORT: PORT and names that start with KILN_ are set by Kiln'],

@@ -4,10 +4,17 @@ import { z } from 'zod'
 import { problemsOf } from './problems.ts'
 import { DebianPackage, ImagePath, LocalPath, PythonName, ResourceName, UrlPath, UserName, VariableName, VariableValue, list, mapOf, oneOf, section, whole } from './fields.ts'
 
+/**
+ * What makes the image on Google Cloud. `offline` (default): baked on this machine, booted there as its test, imported. `packer`: Packer builds it in a VM of the
+ * project by the template of `ops/packer`, and a VM of the project is its test. The pocket cloud always bakes.
+ */
+const ImageEngine = oneOf(['offline', 'packer']).default('offline')
+
 /** An image made from a Debian suite. */
 export const BaseImage = section('an image: { debian, packages }', {
   debian: oneOf(['bullseye', 'bookworm', 'trixie']),
   packages: list('Debian package names', DebianPackage).default([]),
+  engine: ImageEngine,
 })
 export type BaseImage = z.output<typeof BaseImage>
 
@@ -29,6 +36,7 @@ const ServerImageFields = section('an image: { from, python, files, entrypoint, 
   user: UserName.default('app'),
   environment: mapOf('variable -> value', VariableName, VariableValue).default({}),
   health: Health.default({ path: '/healthz', port: 8080, timeoutSeconds: 600 }),
+  engine: ImageEngine,
 })
 
 /** An image made on top of another image, with a server in it. */
@@ -57,6 +65,11 @@ export const Image = z
     return z.NEVER
   })
 export type Image = z.output<typeof Image>
+
+/** True when Packer makes an image of the config on Google Cloud. */
+export function needsPacker(images: Readonly<Record<string, Image>>): boolean {
+  return Object.values(images).some((image) => image.engine === 'packer')
+}
 
 /** Images by name. The name is also the image family that VMs follow. */
 export const Images = mapOf('image name -> image', ResourceName, Image).refine((images) => Object.keys(images).length > 0, { error: 'expected at least one image' })

@@ -67,6 +67,11 @@ export interface BaseImageInput {
   debian: 'bullseye' | 'bookworm' | 'trixie'
   /** Debian packages beside those that every image has (kernel, systemd, ssh, guest agent). Default: none. */
   packages?: string[]
+  /**
+   * What makes the image on Google Cloud: `offline` bakes it on this machine, boots it there as its test, and imports it; `packer` drives Packer with the template of
+   * `ops/packer`, and a VM of the project is the test. The pocket cloud always bakes. Default: `offline`.
+   */
+  engine?: 'offline' | 'packer'
 }
 
 /** An image made on top of another image, with a server in it. */
@@ -87,6 +92,11 @@ export interface ServerImageInput {
   environment?: Record<string, string>
   /** Where the server says that it is well. Default: `/healthz` on port 8080. */
   health?: HealthInput
+  /**
+   * What makes the image on Google Cloud: `offline` bakes it on this machine, boots it there as its test, and imports it; `packer` drives Packer with the template of
+   * `ops/packer`, and a VM of the project is the test. The pocket cloud always bakes. Default: `offline`.
+   */
+  engine?: 'offline' | 'packer'
 }
 
 /** Where the server says that it is well. Boot tests, `kiln up` and later the load balancer ask it. */

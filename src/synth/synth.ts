@@ -8,7 +8,7 @@ import { workflowFiles } from './workflows/workflows.ts'
 import type { SynthInput } from './input.ts'
 import { makefile } from './make/makefile.ts'
 import { bootstrapScript, toolsMakefile } from './make/tools.ts'
-import { packerFiles } from './packer/templates.ts'
+import { packerFiles } from './images/templates.ts'
 import { terraformFiles } from './modules/root.ts'
 
 /**

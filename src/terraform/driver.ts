@@ -14,8 +14,9 @@ import { run, tailLines } from '../host/exec.ts'
 import { watchApply } from './apply-events.ts'
 import { diagnosticsError } from './errors.ts'
 import type { DiagnosticPlace } from './errors.ts'
-import { clearedLock, waitForEarlierRun } from './leftovers.ts'
-import { cleanEnvironment, forgetDeadRun, runTerraform } from './process.ts'
+import { forgetDeadRun, waitForEarlierRun } from '../host/noted-run.ts'
+import { clearedLock } from './leftovers.ts'
+import { cleanEnvironment, runTerraform } from './process.ts'
 import type { ProcessOptions, ProcessResult } from './process.ts'
 import type { TerraformProgram } from './program.ts'
 import { ShownPlan, planNodes } from './shown-plan.ts'
@@ -140,7 +141,7 @@ export function createTerraform(options: TerraformOptions): Terraform {
     async init(module) {
       await mkdir(folderOf(module), { recursive: true, mode: 0o700 })
       await mkdir(options.pluginCache, { recursive: true })
-      await waitForEarlierRun(folderOf(module), options)
+      await waitForEarlierRun(folderOf(module), { ...options, name: 'Terraform' })
       const backend = Object.entries(module.backend).map(([name, value]) => `-backend-config=${name}=${value}`)
       const result = await execute(module, ['init', '-json', '-input=false', '-reconfigure', ...backend])
       if (result.exitCode !== 0) throw failure(module, result, `${module.name}: init`)

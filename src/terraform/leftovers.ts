@@ -1,27 +1,16 @@
 /**
- * What a run that died may have left: a Terraform that still works (it outlives us, and finishes what was agreed to), or the lock of one that
- * was killed. Only locks of this machine's and this data folder's own dead runs are taken away.
+ * What a Terraform that was killed may have left: the lock of its state. Only locks of this machine's and this data folder's own dead runs are
+ * taken away.
  */
 import { hostname, userInfo } from 'node:os'
-import { waitFor } from '../base/wait.ts'
-import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../base/units.ts'
+import { deadRun, forgetDeadRun } from '../host/noted-run.ts'
+import { MINUTE_MS, SECOND_MS } from '../base/units.ts'
 import { lockOf } from './errors.ts'
 import type { Diagnostic } from './messages.ts'
-import { deadRun, earlierRun, forgetDeadRun } from './process.ts'
 
 interface Helpers {
   readonly signal: AbortSignal
   readonly note: (text: string) => void
-}
-
-/** Waits until the Terraform of a command that died has finished. */
-export async function waitForEarlierRun(folder: string, { signal, note }: Helpers): Promise<void> {
-  const earlier = await earlierRun(folder)
-  if (earlier?.alive !== true) return
-  note(`Terraform of an earlier run still works (pid ${earlier.process.pid}, since ${earlier.since}); waiting for its end`)
-  await waitFor({ what: `the end of process ${earlier.process.pid}`, timeoutMs: HOUR_MS, signal }, async () =>
-    (await earlierRun(folder))?.alive === true ? { done: false, status: 'still running' } : { done: true, value: undefined },
-  )
 }
 
 /** True when the state was locked by a dead run of ours and is free now. */

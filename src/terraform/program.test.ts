@@ -3,7 +3,8 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { compareVersions, findTerraform } from './program.ts'
+import { compareVersions } from '../base/versions.ts'
+import { findTerraform } from './program.ts'
 
 let folder: string
 

@@ -1,5 +1,6 @@
 /** The installed Terraform or OpenTofu. */
 import { KilnError } from '../base/errors.ts'
+import { compareVersions } from '../base/versions.ts'
 import { findProgram } from '../host/files.ts'
 import { run } from '../host/exec.ts'
 
@@ -37,15 +38,4 @@ async function versionOf(path: string): Promise<string> {
   const version = /"terraform_version":\s*"([^"]+)"/.exec(stdout)?.[1]
   if (version === undefined) throw new KilnError('E_TOOL_FAILED', `${path} does not say its version`, { detail: stdout.slice(0, 500), hint: installHint })
   return version
-}
-
-/** Negative when `left` is older. Pre-releases count as their release. */
-export function compareVersions(left: string, right: string): number {
-  const parts = (text: string): readonly number[] => (text.split('-')[0] ?? '').split('.').map(Number)
-  const [a, b] = [parts(left), parts(right)]
-  for (let index = 0; index < 3; index += 1) {
-    const difference = (a[index] ?? 0) - (b[index] ?? 0)
-    if (difference !== 0) return difference
-  }
-  return 0
 }

@@ -51,10 +51,20 @@ const byKind: Readonly<Record<string, readonly string[]>> = {
 /** The state bucket, which is no resource of the stack. */
 const forState = ['storage.buckets.create', 'storage.buckets.get', 'storage.objects.create', 'storage.objects.get', 'storage.objects.list', 'storage.objects.delete']
 
+/** A VM that Packer makes the image in, and one that tests it. */
+const forPacker = [
+  ...compute('instances', 'setMetadata', 'setLabels', 'setServiceAccount', 'getSerialPortOutput'),
+  ...compute('disks', 'setLabels', 'useReadOnly'),
+  'compute.subnetworks.use',
+  'compute.subnetworks.useExternalIp',
+  'iam.serviceAccounts.actAs',
+]
+
 /** What the stack needs on its project, sorted. */
 export function neededPermissions(desired: readonly DesiredResource[]): readonly string[] {
   const kinds = new Set(desired.map((resource) => resource.kind))
-  return [...new Set([...forState, ...[...kinds].flatMap((kind) => byKind[kind] ?? [])])].toSorted()
+  const byPacker = desired.some((resource) => resource.kind === 'image' && resource.props['engine'] === 'packer')
+  return [...new Set([...forState, ...(byPacker ? forPacker : []), ...[...kinds].flatMap((kind) => byKind[kind] ?? [])])].toSorted()
 }
 
 /** Kinds of this list that the table does not know. For a test. */

@@ -6,8 +6,10 @@ import { resolve4, resolveNs } from 'node:dns/promises'
 import { call, isNotFound, isPermissionDenied } from '../../client/errors.ts'
 import type { Clients } from '../../client/clients.ts'
 import { isKilnError } from '../../base/errors.ts'
+import { needsPacker } from '../../config/schema.images.ts'
 import type { StackConfig } from '../../config/schema.ts'
 import type { DesiredResource } from '../../engine/types.ts'
+import { findPacker } from '../../packer/program.ts'
 import { findTerraform } from '../../terraform/program.ts'
 import { later, missing, missingFrom, ok, person } from './findings.ts'
 import type { GcpFinding } from './findings.ts'
@@ -24,7 +26,7 @@ export interface PreflightOptions {
 
 /** All findings, in the order in which one depends on the other. */
 export async function preflight(options: PreflightOptions): Promise<readonly GcpFinding[]> {
-  const findings: GcpFinding[] = [await checkTerraform()]
+  const findings: GcpFinding[] = [await checkTerraform(), ...(await checkPacker(options))]
   const credentials = await checkCredentials(options)
   findings.push(credentials.finding)
   if (credentials.finding.state !== 'ok') return [...findings, ...notYet('project', 'billing', 'permissions', 'APIs', 'quotas'), checkGithub(options)]
@@ -51,6 +53,17 @@ async function checkTerraform(): Promise<GcpFinding> {
     return ok('terraform', `${program.name} ${program.version} (${program.path})`)
   } catch (error) {
     return missingFrom('terraform', error)
+  }
+}
+
+/** Only where an image of the config asks for it. */
+async function checkPacker({ config }: PreflightOptions): Promise<readonly GcpFinding[]> {
+  if (!needsPacker(config.images)) return []
+  try {
+    const program = await findPacker()
+    return [ok('packer', `${program.version} (${program.path})`)]
+  } catch (error) {
+    return [missingFrom('packer', error)]
   }
 }
 

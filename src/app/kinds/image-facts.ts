@@ -3,6 +3,7 @@
 export interface ImageFacts {
   readonly family: string
   readonly key: string
+  /** `sha256:HEX` of the raw disk; empty for an image that Packer made. */
   readonly digest: string
   /** The Python packages in it, each as `NAME VERSION`. */
   readonly packages: readonly string[]
@@ -15,10 +16,11 @@ export function imageLabels(family: string, key: string): Record<string, string>
   return { 'kiln-family': family, 'kiln-key': key.slice(0, 32) }
 }
 
-/** `Kiln image of family F; key HEX; disk sha256:HEX; packages moshi-server 0.1.0; boot test passed`. */
+/** `Kiln image of family F; key HEX; disk sha256:HEX; packages moshi-server 0.1.0; boot test passed`; of Packer's: `… key HEX; made by Packer; …`. */
 export function describeImage(facts: ImageFacts): string {
   const packages = facts.packages.length === 0 ? '' : ` packages ${facts.packages.join(', ')};`
-  return `Kiln image of family ${facts.family}; key ${facts.key}; disk ${facts.digest};${packages} boot test ${facts.tested ? 'passed' : 'not yet passed'}`
+  const origin = facts.digest === '' ? 'made by Packer' : `disk ${facts.digest}`
+  return `Kiln image of family ${facts.family}; key ${facts.key}; ${origin};${packages} boot test ${facts.tested ? 'passed' : 'not yet passed'}`
 }
 
 /** Reads a description back; empty fields for images that Kiln did not make. */

@@ -22,7 +22,11 @@ import { createFakeDriver } from '../../vm/fake/driver.ts'
 import { serveMetadata } from '../../vm/metadata-server.ts'
 import { describeImage, imageLabels } from './image-facts.ts'
 import { imageKind, imageName } from './image.ts'
-import type { ImageAttributes, ImageKindProps, ImageParts } from './image.ts'
+import type { ImageAttributes } from './image.ts'
+import type { ImageKindProps } from './image-maker.ts'
+import { packerMaker } from './image-packer.ts'
+import { offlineMaker } from './image-offline.ts'
+import type { ImageParts } from './image-offline.ts'
 
 let cloud: TestCloud
 let folder: string
@@ -93,7 +97,8 @@ function kindOf(world: World): ReturnType<typeof imageKind> {
       await world.onBootTest(signal)
     },
   }
-  return imageKind(parts)
+  const maker = offlineMaker(parts)
+  return imageKind(() => maker)
 }
 
 function propsOf(world: World, name = family): ImageKindProps {
@@ -294,3 +299,58 @@ test('stopped before every single call in turn, the next run ends the same', asy
   }
   expect(stops).toBeGreaterThan(10)
 }, 240_000)
+
+/** As `kindOf`, with Packer in its own project; what it builds is a disk's image. */
+function packerKind(world: World, built: string[]): ReturnType<typeof imageKind> {
+  const maker = packerMaker({
+    keyOf: () => ({ key: world.key, resolved: true }),
+    settle: async () => {},
+    async build({ name, description, labels }) {
+      built.push(name)
+      const zone = `compute.googleapis.com/compute/v1/projects/${world.project}/zones/us-central1-c`
+      const diskName = `d-${built.length}`
+      await cloud.call('POST', `${zone}/disks`, { body: { name: diskName, sizeGb: '1' } })
+      await waitFor({ what: 'the disk', timeoutMs: 60_000, intervalMs: 20 }, async () =>
+        (await cloud.call('GET', `${zone}/disks/${diskName}`)).json.status === 'READY' ? { done: true, value: undefined } : { done: false, status: 'not yet' },
+      )
+      const images = `compute.googleapis.com/compute/v1/projects/${world.project}/global/images`
+      const made = await cloud.call('POST', images, { body: { name, description, labels, sourceDisk: `zones/us-central1-c/disks/${diskName}` } })
+      expect(made.status, made.text).toBe(200)
+    },
+    async bootTest({ signal }) {
+      world.bootTests += 1
+      await world.onBootTest(signal)
+    },
+  })
+  return imageKind(() => maker)
+}
+
+test('an image of Packer is built once for its key, tested in the project, and then gets the family', async () => {
+  const world = await newWorld()
+  const built: string[] = []
+  const kind = packerKind(world, built)
+  const props = kind.parse(propsOf(world))
+  world.onBootTest = async () => {
+    throw new KilnError('E_CANCELLED', 'Ctrl-C')
+  }
+  await expect(kind.create(contextOf(), props)).rejects.toMatchObject({ code: 'E_CANCELLED' })
+  expect(await look(world)).toMatchObject({ images: { [nameA]: 'no family READY ACTIVE untested' }, family: '404' })
+  world.onBootTest = async () => {}
+  expect(await kind.create(contextOf(), props)).toMatchObject({ name: nameA, key: keys.a, digest: '', unfinished: [] })
+  expect(built, 'the first run has built it').toEqual([nameA])
+  expect(await look(world)).toMatchObject({ images: { [nameA]: `${family} READY ACTIVE tested` }, family: nameA })
+  expect((await cloud.call('GET', `compute.googleapis.com/compute/v1/projects/${world.project}/global/images/${nameA}`)).json.labels).toEqual({
+    team: 'moshi',
+    ...imageLabels(family, keys.a),
+  })
+
+  world.key = keys.b
+  world.onBootTest = async () => {
+    throw new KilnError('E_BOOT_TEST', 'moshi-srv did not become healthy')
+  }
+  const observed = await kind.observe(contextOf(), kind.identity(props))
+  if (observed === undefined) throw new Error('no image')
+  expect(kind.diff(props, observed)).toEqual([{ path: 'key', from: 'aaaaaaaaaaaa', to: 'bbbbbbbbbbbb' }])
+  await expect(kind.update(contextOf(), props, observed, [])).rejects.toMatchObject({ code: 'E_BOOT_TEST' })
+  expect(await look(world)).toMatchObject({ images: { [nameA]: `${family} READY ACTIVE tested` }, family: nameA })
+})

@@ -8,7 +8,7 @@ import { packForCompute } from '../../image/pack.ts'
 import type { KeyInputs, PrivateIndex } from '../../image/types.ts'
 import { probeAccelerator } from '../../vm/accelerator.ts'
 import { createQemuDriver } from '../../vm/qemu/driver.ts'
-import type { ImageParts } from '../kinds/image.ts'
+import type { ImageParts } from '../kinds/image-offline.ts'
 import type { BakeQueue } from './bake-queue.ts'
 import type { ImageSpecs } from './image-specs.ts'
 

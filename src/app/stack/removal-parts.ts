@@ -1,5 +1,5 @@
 /** Kinds that only remove need nothing of the baker: what is never called says so when it is. */
-import type { ImageParts } from '../kinds/image.ts'
+import type { ImageMaker } from '../kinds/image-maker.ts'
 import type { RolloutParts } from '../kinds/release.ts'
 import type { PackageParts } from '../kinds/python-package.ts'
 
@@ -7,8 +7,8 @@ function never(): never {
   throw new Error('a removal neither bakes, publishes nor rolls out')
 }
 
-export const removalParts: { readonly package: PackageParts; readonly image: ImageParts; readonly release: RolloutParts } = {
+export const removalParts: { readonly package: PackageParts; readonly image: () => ImageMaker; readonly release: RolloutParts } = {
   package: { build: never, wantedVersion: '', uploadToken: never },
-  image: { keyOf: never, explain: never, bake: never, withArchive: never, upload: never, bootTest: never },
+  image: never,
   release: { deploy: never, mend: never, isForced: false },
 }

@@ -9,7 +9,8 @@ import { servingOf } from '../../compile/serving.ts'
 import type { Serving } from '../../compile/serving.ts'
 import { loadStack } from '../../config/load.ts'
 import type { LoadedStack } from '../../config/load.ts'
-import { isServerImage } from '../../config/schema.images.ts'
+import { accountWithRole } from '../../config/accounts.ts'
+import { isServerImage, needsPacker } from '../../config/schema.images.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { openInventory } from '../../engine/inventory.ts'
 import type { DesiredResource, EngineEvent } from '../../engine/types.ts'
@@ -21,7 +22,10 @@ import { normalizeName, readProject, sourceDigest } from '../../image/python-pro
 import { resourceKinds } from '../../resources/kinds.ts'
 import { serviceAccountEmail } from '../../resources/service-account/resource.ts'
 import { ownedByTerraform } from '../gcp/owned-kind.ts'
+import { createPackerParts } from '../gcp/packer-parts.ts'
 import { imageKind } from '../kinds/image.ts'
+import { offlineMaker } from '../kinds/image-offline.ts'
+import { packerMaker } from '../kinds/image-packer.ts'
 import { pythonPackageKind, repositoryUrl } from '../kinds/python-package.ts'
 import { releaseKind } from '../kinds/release.ts'
 import { releaseLedgerKind } from '../kinds/release-ledger.ts'
@@ -118,8 +122,8 @@ export async function openSession(options: SessionOptions): Promise<StackSession
   const repository = { project: name, location: stack.config.location.region, repository: stack.config.package.repository }
   const sourceDir = resolve(stack.dir, stack.config.package.source)
   const token = (role: string): (() => Promise<string>) => {
-    const account = accountWith(stack, role)
-    return account === undefined ? clients.accessToken : cloud.accountToken(account)
+    const accountId = accountWithRole(stack.config, role)
+    return accountId === undefined ? clients.accessToken : cloud.accountToken(serviceAccountEmail({ projectId: name, accountId }))
   }
 
   const packageKind = pythonPackageKind({
@@ -137,7 +141,7 @@ export async function openSession(options: SessionOptions): Promise<StackSession
     const inputs = await baker.lastInputs(family)
     if (inputs !== undefined) lastInputs.set(family, inputs)
   }
-  const images = imageKind(
+  const offline = offlineMaker(
     createImageParts({
       home,
       specs,
@@ -148,6 +152,8 @@ export async function openSession(options: SessionOptions): Promise<StackSession
       index,
     }),
   )
+  const byPacker = cloud.target === 'gcp' && needsPacker(stack.config.images) ? packerMaker(await createPackerParts({ home, stack, specs, queue, signal })) : offline
+  const images = imageKind((family) => (stack.config.images[family]?.engine === 'packer' ? byPacker : offline))
   const rollout = createRollout({ home, stack, clients, signal, note: options.note, request: options.rollout ?? defaultRequest(), isRemote: cloud.target === 'gcp' })
   return {
     home,
@@ -245,10 +251,4 @@ function withPackage(stack: LoadedStack, resource: DesiredResource, source: Sour
 function healthOf(stack: LoadedStack, family: string): { readonly path: string; readonly port: number; readonly timeoutSeconds: number } | undefined {
   const image = stack.config.images[family]
   return image !== undefined && isServerImage(image) ? image.health : undefined
-}
-
-/** The e-mail of the first account of the config that has a role on the repository or the project. */
-function accountWith(stack: LoadedStack, role: string): string | undefined {
-  const found = Object.entries(stack.config.serviceAccounts).find(([, account]) => [...account.repositoryRoles, ...account.roles].includes(role))
-  return found === undefined ? undefined : serviceAccountEmail({ projectId: stack.config.project.id, accountId: found[0] })
 }

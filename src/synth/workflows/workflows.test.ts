@@ -66,3 +66,14 @@ test('the branch is the config’s, as data', () => {
   const text = workflowFiles(exampleInput({ github: { repository: 'a/b', branch: 'release/2026' } }))[1]?.text ?? ''
   expect(text).toContain('branches: ["release/2026"]')
 })
+
+test('Packer is set up only where an image asks for it, at a commit', async () => {
+  expect(files.some(({ text }) => text.includes('packer'))).toBe(false)
+  const images = {
+    python3: { debian: 'bookworm', engine: 'packer' },
+    'moshi-srv': { from: 'python3', files: { './entrypoint.sh': '/opt/moshi/entrypoint.sh' }, engine: 'packer' },
+  } as const
+  const deliver = workflowFiles(exampleInput({ images }))[1]
+  expect(deliver?.text).toMatch(/doctor --install\n {6}- uses: hashicorp\/setup-packer@[0-9a-f]{40} # v3\.1\.0\n {6}- name: Sign in/)
+  expect(await lint(deliver?.text ?? '', 'deliver.yml')).toEqual([])
+})

@@ -2,7 +2,7 @@
  * `.github/workflows`: tests on pull requests, delivery on merge, rollback by hand. Google Cloud is reached by OpenID Connect; no key is stored
  * anywhere. Texts of people (titles, branch names, inputs) reach the shell through the environment only.
  */
-import { isServerImage } from '../../config/schema.images.ts'
+import { isServerImage, needsPacker } from '../../config/schema.images.ts'
 import type { Github } from '../../config/schema.sections.ts'
 import { header } from '../file.ts'
 import type { SynthFile } from '../file.ts'
@@ -117,7 +117,12 @@ ${inEnvironment(environment)}    permissions:
 ${checkout}
       - name: Install what is missing, from Debian's packages
         run: ${kiln} doctor --install
-${signIn}
+${
+  needsPacker(config.images)
+    ? `      - ${use(actions.setupPacker)}
+`
+    : ''
+}${signIn}
 ${publish}${step('Bake, boot test, promote', 'bake --target gcp --yes')}${deploy}${step('Verify', 'status --target gcp --healthy')}`
 }
 

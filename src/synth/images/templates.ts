@@ -3,6 +3,7 @@
  * (kernel, loader, initial RAM disk): those come with the public image.
  */
 import { KilnError } from '../../base/errors.ts'
+import { indexReader } from '../../config/accounts.ts'
 import { isServerImage } from '../../config/schema.images.ts'
 import type { BaseImage, ServerImage } from '../../config/schema.images.ts'
 import { header } from '../file.ts'
@@ -17,7 +18,11 @@ import { baseScript, serverScript, uploadName } from './scripts.ts'
 /** The plugin as it is tried in conformance. */
 export const packerVersions = { packer: '>= 1.7.0', googlecompute: '~> 1.1' } as const
 
-const folder = 'ops/packer'
+/** Variables that every image's template has; for a build of one image (`-only`). */
+export const packerVariables = { name: 'image_name', description: 'image_description', labels: 'image_labels' } as const
+
+/** Where the templates are, below the folder of the config. */
+export const packerFolder = 'ops/packer'
 const publicFamilies = { bullseye: 'debian-11', bookworm: 'debian-12', trixie: 'debian-13' } as const
 
 /** All files of `ops/packer`. */
@@ -39,6 +44,9 @@ export function packerFiles(input: SynthInput): readonly SynthFile[] {
       variable('region', 'Region of the Python index', input.config.location.region),
       variable('zone', 'Zone of the VMs that bake', input.config.location.zone),
       ...pythonPackages(input).map((name) => variable(versionVariable(name), `Version of ${name} to install. Empty: the newest in the index`, '')),
+      variable(packerVariables.name, 'Name of the image that is made. Empty: its family and the time', ''),
+      variable(packerVariables.description, 'Description of the image that is made', input.description),
+      variable(packerVariables.labels, 'Labels of the image that is made', input.labels, 'map(string)'),
       ...images.map(([name]) => variable(familyVariable(name), `Family that the image of ${name} joins. Empty: none, until it is tested`, name)),
     ]),
     ...images.flatMap(([name, image]) => imageFiles(input, name, image)),
@@ -55,20 +63,20 @@ function imageFiles(input: SynthInput, name: string, image: BaseImage | ServerIm
   return [
     file(`${name}.pkr.hcl`, serverTemplate(input, name, image, facts)),
     script(name, serverScript(name, image, facts)),
-    { path: `${folder}/${name}/${facts.unitName}`, text: `${header()}${facts.unit}`, mode: 0o644 },
+    { path: `${packerFolder}/${name}/${facts.unitName}`, text: `${header()}${facts.unit}`, mode: 0o644 },
   ]
 }
 
 function file(name: string, items: readonly Item[]): SynthFile {
-  return { path: `${folder}/${name}`, text: `${header()}\n${printHcl(items)}`, mode: 0o644 }
+  return { path: `${packerFolder}/${name}`, text: `${header()}\n${printHcl(items)}`, mode: 0o644 }
 }
 
 function script(name: string, text: string): SynthFile {
-  return { path: `${folder}/${name}/provision.sh`, text, mode: 0o755 }
+  return { path: `${packerFolder}/${name}/provision.sh`, text, mode: 0o755 }
 }
 
-function variable(name: string, description: string, value: string): Item {
-  return block('variable', [name], [attribute('description', description), attribute('type', expression('string')), attribute('default', value)])
+function variable(name: string, description: string, value: Value, type = 'string'): Item {
+  return block('variable', [name], [attribute('description', description), attribute('type', expression(type)), attribute('default', value)])
 }
 
 /** `moshi-server` -> `moshi_server_version` */
@@ -99,10 +107,10 @@ function source(input: SynthInput, name: string, from: readonly Item[], more: re
       attribute('ssh_username', 'packer'),
       attribute('ssh_timeout', '15m'),
       ...more,
-      attribute('image_name', `${name}-{{timestamp}}`),
+      attribute('image_name', expression(`var.${packerVariables.name} == "" ? "${name}-{{timestamp}}" : var.${packerVariables.name}`)),
       attribute('image_family', expression(`var.${familyVariable(name)}`)),
-      attribute('image_description', input.description),
-      attribute('image_labels', input.labels),
+      attribute('image_description', expression(`var.${packerVariables.description}`)),
+      attribute('image_labels', expression(`var.${packerVariables.labels}`)),
     ],
   )
 }
@@ -126,7 +134,7 @@ function baseTemplate(input: SynthInput, name: string, image: BaseImage): readon
 
 function serverTemplate(input: SynthInput, name: string, image: ServerImage, facts: ImageFacts & { readonly type: 'server' }): readonly Item[] {
   const { config } = input
-  const reader = readerOf(input)
+  const reader = indexReader(config)
   // Without an account that may read the index, pip gets a 401.
   const account: readonly Item[] =
     reader === undefined || image.python.length === 0
@@ -158,10 +166,4 @@ function requirements(python: readonly string[]): (string | ReturnType<typeof ex
 
 function upload(from: Value, name: string): Item {
   return block('provisioner', ['file'], [attribute('source', from), attribute('destination', `/tmp/${name}`)])
-}
-
-/** The account that reads the index while images are baked: the first that may. */
-function readerOf({ config }: SynthInput): string | undefined {
-  const role = 'roles/artifactregistry.reader'
-  return Object.entries(config.serviceAccounts).find(([, account]) => [...account.repositoryRoles, ...account.roles].includes(role))?.[0]
 }

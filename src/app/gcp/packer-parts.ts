@@ -1,0 +1,87 @@
+/** What the image kind needs of Packer, for one stack: the files of `ops/packer` as the config says, and a VM of the project as the test. */
+import { join } from 'node:path'
+import { sha256Hex } from '../../base/ids.ts'
+import { canonicalJson } from '../../base/json.ts'
+import type { LoadedStack } from '../../config/load.ts'
+import { isServerImage } from '../../config/schema.images.ts'
+import type { KilnHome } from '../../host/home.ts'
+import { hashInputs, imageKey } from '../../image/key.ts'
+import { buildWithPacker, settlePacker } from '../../packer/build.ts'
+import { findPacker } from '../../packer/program.ts'
+import { familyVariable, packerFiles, packerFolder, packerVariables, versionVariable } from '../../synth/images/templates.ts'
+import type { PackerParts } from '../kinds/image-packer.ts'
+import type { BakeQueue } from '../stack/bake-queue.ts'
+import type { ImageSpecs } from '../stack/image-specs.ts'
+import { readSynthInput } from '../synthesis/facts.ts'
+import { synthStack } from '../synthesis/synth.ts'
+import { testImage } from './image-test.ts'
+
+export interface PackerPartsOptions {
+  readonly home: KilnHome
+  readonly stack: LoadedStack
+  readonly specs: ImageSpecs
+  readonly queue: BakeQueue
+  readonly signal: AbortSignal
+}
+
+/** Reads what is in the images of Packer. @throws KilnError of the config, the lock and the files of images */
+export async function createPackerParts(options: PackerPartsOptions): Promise<PackerParts> {
+  const { home, stack, specs, queue } = options
+  const { config } = stack
+  const templates = templateDigests(stack, packerFiles(await readSynthInput(stack, false, options.signal)))
+  const workDir = (family: string): string => join(home.engine, 'packer', config.project.id, family)
+  return {
+    keyOf(family, wheels) {
+      const { inputs } = imageKey(specs.spec(family, wheels), queue.lock())
+      return { key: hashInputs({ ...inputs, engine: 'packer', template: templates.get(family) ?? '' }), resolved: true }
+    },
+    settle: (family, progress, signal) => settlePacker({ dir: stack.dir, workDir: workDir(family), signal, note: progress.note }),
+    async build({ family, name, description, labels, wheels }, progress, signal) {
+      const program = await findPacker()
+      await synthStack(stack, { signal })
+      const image = config.images[family]
+      const wanted = image !== undefined && isServerImage(image) ? wheels.filter((wheel) => image.python.includes(wheel.name)) : []
+      progress.note(`Packer ${program.version} makes ${name}`)
+      await buildWithPacker({
+        program,
+        dir: join(stack.dir, packerFolder),
+        workDir: workDir(family),
+        only: `${family}.*`,
+        variables: {
+          [packerVariables.name]: name,
+          [packerVariables.description]: description,
+          [packerVariables.labels]: JSON.stringify(labels),
+          [familyVariable(family)]: '',
+          ...Object.fromEntries(wanted.map((wheel) => [versionVariable(wheel.name), wheel.version])),
+        },
+        signal,
+        note: progress.note,
+      })
+    },
+    async bootTest({ clients, signal, progress }, props, name) {
+      const image = config.images[props.family]
+      await testImage({
+        clients,
+        signal,
+        note: progress.note,
+        project: config.project.id,
+        zone: config.location.zone,
+        image: name,
+        family: props.family,
+        ...(image !== undefined && isServerImage(image) ? { health: image.health } : {}),
+      })
+    },
+  }
+}
+
+/** For each image a digest of the files that make it, and what it is made from. */
+function templateDigests(stack: LoadedStack, files: readonly { readonly path: string; readonly text: string }[]): ReadonlyMap<string, string> {
+  const { images } = stack.config
+  const digest = (family: string): string => {
+    const image = images[family]
+    const own = files.filter(({ path }) => path === `${packerFolder}/${family}.pkr.hcl` || path.startsWith(`${packerFolder}/${family}/`)).map(({ path, text }) => [path, text])
+    const below = image !== undefined && isServerImage(image) && images[image.from]?.engine === 'packer' ? digest(image.from) : ''
+    return sha256Hex(canonicalJson([own, below]))
+  }
+  return new Map(Object.keys(images).map((family) => [family, digest(family)]))
+}
