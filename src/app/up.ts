@@ -176,7 +176,7 @@ export async function destroy(options: VerbOptions): Promise<{ readonly removed:
         kinds: [
           ...[...resourceKinds.values()].map((entry) => entry.kind),
           pythonPackageKind(removalParts.package),
-          imageKind(removalParts.image),
+          imageKind(() => removalParts.image),
           releaseLedgerKind,
           releaseKind(removalParts.release),
         ],

@@ -33,8 +33,9 @@ beforeAll(async () => {
   const watching = {
     ...driver,
     async start(folder: string, ...rest: Parameters<FakeDriver['start']> extends [string, ...infer More] ? More : never): Promise<Vm> {
+      const vm = await driver.start(folder, ...rest)
       folders.set(rest[0].name, folder)
-      return driver.start(folder, ...rest)
+      return vm
     },
   }
   cloud = await startTestCloud(() => [createIamRoom(), createComputeRoom({ driver: watching, serveMetadata })])
@@ -93,6 +94,7 @@ async function settled(url: string, wanted: string): Promise<void> {
 /** Runs the test of an image whose machine says `word`. */
 async function run(name: string, word: string): Promise<unknown> {
   await image(name)
+  folders.clear()
   const notes: string[] = []
   const running = testImage({
     clients,
@@ -107,7 +109,7 @@ async function run(name: string, word: string): Promise<unknown> {
     () => notes.at(-1),
     (error: unknown) => error,
   )
-  const vm = testVmName(name)
+  const vm = testVmName('moshi-srv')
   const folder = await waitFor<string>({ what: 'the machine runs', timeoutMs: 60_000, intervalMs: 20 }, async () => {
     const found = [...folders].find(([machine]) => machine.startsWith(`${vm}-`))?.[1]
     return found === undefined ? { done: false, status: [...folders.keys()].join(' ') } : { done: true, value: found }

@@ -34,7 +34,7 @@ const BOOT_MS = 10 * MINUTE_MS
  * @throws KilnError E_BOOT_TEST with the last answer and the end of the serial log
  */
 export async function testImage(options: ImageTest): Promise<void> {
-  const name = testVmName(options.image)
+  const name = testVmName(options.family)
   // one that a killed run left
   await removeVm(options, name, options.signal)
   options.note(`booting ${options.image} in the VM ${name} for its test`)
@@ -50,9 +50,9 @@ export async function testImage(options: ImageTest): Promise<void> {
   }
 }
 
-/** `moshi-srv-0123456789abcdef` -> `kiln-test-0123456789abcdef`: at most one for each set of inputs. */
-export function testVmName(image: string): string {
-  return `kiln-test-${image.slice(-16).replace(/^-+/, '')}`
+/** One for each family, so that the next test, or the end of the stack, finds one that a killed run left. */
+export function testVmName(family: string): string {
+  return `kiln-test-${family}`.slice(0, 63).replace(/-+$/, '')
 }
 
 async function startVm({ clients, signal, project, zone, image, health }: ImageTest, name: string): Promise<void> {
@@ -129,7 +129,12 @@ async function failure({ clients, project, zone, image, family, health }: ImageT
   })
 }
 
-async function removeVm({ clients, project, zone }: ImageTest, name: string, signal: AbortSignal): Promise<void> {
+/** Removes the VM of a test; gone is fine. */
+export async function removeTestVm(options: Pick<ImageTest, 'clients' | 'project' | 'zone' | 'family' | 'signal'>): Promise<void> {
+  await removeVm(options, testVmName(options.family), options.signal)
+}
+
+async function removeVm({ clients, project, zone }: Pick<ImageTest, 'clients' | 'project' | 'zone'>, name: string, signal: AbortSignal): Promise<void> {
   const compute = await clients.compute()
   try {
     await waitForCompute(clients, project, await call(compute.instances.delete({ project, zone, instance: name }, { signal })), { signal, what: `delete the VM ${name}` })

@@ -14,7 +14,7 @@ import type { BakeQueue } from '../stack/bake-queue.ts'
 import type { ImageSpecs } from '../stack/image-specs.ts'
 import { readSynthInput } from '../synthesis/facts.ts'
 import { synthStack } from '../synthesis/synth.ts'
-import { testImage } from './image-test.ts'
+import { removeTestVm, testImage } from './image-test.ts'
 
 export interface PackerPartsOptions {
   readonly home: KilnHome
@@ -58,6 +58,7 @@ export async function createPackerParts(options: PackerPartsOptions): Promise<Pa
         note: progress.note,
       })
     },
+    cleanUp: ({ clients, signal }, family) => removeTestVm({ clients, signal, project: config.project.id, zone: config.location.zone, family }),
     async bootTest({ clients, signal, progress }, props, name) {
       const image = config.images[props.family]
       await testImage({

@@ -33,6 +33,8 @@ export interface ImageMaker {
   /** Why the key is another than the live image's. */
   readonly explain: (family: string, wheels: readonly LockedWheel[]) => readonly string[]
   readonly prepare: (context: Context, props: ImageKindProps) => Promise<PreparedImage>
+  /** Removes what making an image may have left beside images, when the family goes. */
+  readonly cleanUp?: (context: Context, family: string) => Promise<void>
 }
 
 /** The packages of an image, as `NAME VERSION`. */

@@ -24,6 +24,8 @@ export interface PackerParts extends Pick<ImageMaker, 'keyOf'> {
   readonly build: (image: PackerImage, progress: Progress, signal: AbortSignal) => Promise<void>
   /** @throws KilnError E_BOOT_TEST */
   readonly bootTest: (context: Context, props: ImageKindProps, name: string) => Promise<void>
+  /** Removes the VM of a test that was killed. */
+  readonly cleanUp: (context: Context, family: string) => Promise<void>
 }
 
 /** Makes the maker for one stack. */
@@ -31,6 +33,7 @@ export function packerMaker(parts: PackerParts): ImageMaker {
   return {
     keyOf: parts.keyOf,
     explain: () => [],
+    cleanUp: parts.cleanUp,
     async prepare(context, props) {
       const { family, wheels, projectId } = props
       const { key } = parts.keyOf(family, wheels)

@@ -305,6 +305,7 @@ function packerKind(world: World, built: string[]): ReturnType<typeof imageKind>
   const maker = packerMaker({
     keyOf: () => ({ key: world.key, resolved: true }),
     settle: async () => {},
+    cleanUp: async (_context, name) => void built.push(`no test VM of ${name}`),
     async build({ name, description, labels }) {
       built.push(name)
       const zone = `compute.googleapis.com/compute/v1/projects/${world.project}/zones/us-central1-c`
@@ -353,4 +354,8 @@ test('an image of Packer is built once for its key, tested in the project, and t
   expect(kind.diff(props, observed)).toEqual([{ path: 'key', from: 'aaaaaaaaaaaa', to: 'bbbbbbbbbbbb' }])
   await expect(kind.update(contextOf(), props, observed, [])).rejects.toMatchObject({ code: 'E_BOOT_TEST' })
   expect(await look(world)).toMatchObject({ images: { [nameA]: `${family} READY ACTIVE tested` }, family: nameA })
+
+  await kind.remove(contextOf(), kind.identity(props))
+  expect(built.at(-1)).toBe(`no test VM of ${family}`)
+  expect((await look(world)).images).toEqual({})
 })

@@ -56,7 +56,11 @@ export function imageKind(makerOf: (family: string) => ImageMaker): ResourceKind
 
     create: (context, props) => release(makerOf(props.family), context, props),
     update: (context, props) => release(makerOf(props.family), context, props),
-    remove: (context, identity) => removeFamily(context, String(identity['projectId']), String(identity['family'])),
+    async remove(context, identity) {
+      const family = String(identity['family'])
+      await makerOf(family).cleanUp?.(context, family)
+      await removeFamily(context, String(identity['projectId']), family)
+    },
   }
 }
 

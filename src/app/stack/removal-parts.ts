@@ -7,8 +7,8 @@ function never(): never {
   throw new Error('a removal neither bakes, publishes nor rolls out')
 }
 
-export const removalParts: { readonly package: PackageParts; readonly image: () => ImageMaker; readonly release: RolloutParts } = {
+export const removalParts: { readonly package: PackageParts; readonly image: ImageMaker; readonly release: RolloutParts } = {
   package: { build: never, wantedVersion: '', uploadToken: never },
-  image: never,
+  image: { keyOf: never, explain: never, prepare: never },
   release: { deploy: never, mend: never, isForced: false },
 }
