@@ -222,6 +222,11 @@ echo "self: time $(date +%s)"
   }
 
   test('go on from one memory snapshot, each with an identity of its own, and serve', async () => {
+    // It is made in the background since the first machine began.
+    await waitFor({ what: 'the memory snapshot of the image', timeoutMs: 600_000, intervalMs: 500 }, async () => {
+      const names = await readdir(join(place.home, 'cloud/warm'))
+      return names.some((name) => name.endsWith('.json')) ? { done: true, value: undefined } : { done: false, status: names.join(' ') }
+    })
     const twins = [await make('twin-a'), await make('twin-b')]
     for (const [index, { serial, self, url, ip }] of twins.entries()) {
       const name = index === 0 ? 'twin-a' : 'twin-b'

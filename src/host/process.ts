@@ -1,5 +1,5 @@
 /** Processes, known by pid and start time together, since pids are used again. */
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { waitFor } from '../base/wait.ts'
 
 export interface ProcessIdentity {
@@ -37,6 +37,14 @@ export async function endProcess(identity: ProcessIdentity, graceMs = 5000, sign
     send(identity.pid, 'SIGKILL')
     await waitGone(identity, 10_000)
   }
+}
+
+/**
+ * Sets how much the session of a process gives way to other sessions, from 0 (not at all) to 19. Where Linux groups processes by session (sched(7), "The autogroup feature"), a process's
+ * own niceness counts only among those of its session, and unlike that it may be taken back. Does nothing where there are no such groups, or no such process.
+ */
+export async function setSessionNiceness(pid: number, niceness: number): Promise<void> {
+  await writeFile(`/proc/${pid}/autogroup`, String(niceness)).catch(() => {})
 }
 
 async function waitGone(identity: ProcessIdentity, timeoutMs: number): Promise<void> {

@@ -97,16 +97,23 @@ export interface StartOptions {
   readonly note?: string
 }
 
+export interface MakeOptions {
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal
+  /** Somebody waits for the snapshot. */
+  readonly hurry?: Promise<void>
+}
+
 /** The ability to begin machines from memory. A driver that has it makes snapshots that only itself, of the same `fingerprint`, understands. */
 export interface Snapshots {
   /** Hash of all that a snapshot depends on besides disk, processors and memory: versions, accelerator, how machines are put together. */
   fingerprint(): Promise<string>
   /**
    * Boots a machine with the disks, processors and memory of `spec` in `folder`, on networks that lead nowhere, until its guest waits to be told who it is; then saves its memory and ends it.
-   * The machine ends with this process, in whatever way that ends. Guests that know nothing of snapshots never get there.
+   * The machine ends with this process, in whatever way that ends. It gives way to other machines until `hurry` resolves. Guests that know nothing of snapshots never get there.
    * @throws KilnError E_VM when the guest does not get there within `timeoutMs`; the abort reason. `files` are then gone.
    */
-  make(folder: string, spec: VmSpec, files: SnapshotFiles, options: { readonly timeoutMs: number; readonly signal?: AbortSignal }): Promise<void>
+  make(folder: string, spec: VmSpec, files: SnapshotFiles, options: MakeOptions): Promise<void>
 }
 
 export interface VmDriver {

@@ -10,7 +10,7 @@ import { KilnError } from '../../base/errors.ts'
 import { sameJson } from '../../base/json.ts'
 import { sleep } from '../../base/wait.ts'
 import { readTextIfExists, writeFileDurable } from '../../host/files.ts'
-import type { PortForward, SerialChunk, SnapshotFiles, StartOptions, Vm, VmDriver, VmSpec, VmState } from '../driver.ts'
+import type { MakeOptions, PortForward, SerialChunk, SnapshotFiles, StartOptions, Vm, VmDriver, VmSpec, VmState } from '../driver.ts'
 import { readSerialFile } from '../serial.ts'
 
 /** What the "guest" does. The test decides. */
@@ -31,7 +31,7 @@ export interface FakeDriver extends VmDriver {
   holdSnapshots(until: Promise<unknown>): void
   /** As after an update of what machines are made with. */
   setFingerprint(fingerprint: string): void
-  /** What was asked of the driver so far, oldest first: "start dev", "reset dev", "kill dev", "snapshot seed", "resume dev". */
+  /** What was asked of the driver so far, oldest first: "start dev", "reset dev", "kill dev", "snapshot seed", "hurry seed", "resume dev". */
   readonly calls: readonly string[]
 }
 
@@ -66,8 +66,9 @@ export function createFakeDriver(): FakeDriver {
     return record === undefined ? undefined : fakeVm(resolve(folder), record, calls, controls)
   }
 
-  async function makeSnapshot(folder: string, spec: VmSpec, files: SnapshotFiles, options: { readonly signal?: AbortSignal }): Promise<void> {
+  async function makeSnapshot(folder: string, spec: VmSpec, files: SnapshotFiles, options: MakeOptions): Promise<void> {
     calls.push(`snapshot ${spec.name}`)
+    void options.hurry?.then(() => calls.push(`hurry ${spec.name}`))
     try {
       await mkdir(folder, { recursive: true })
       await writeFile(files.memory, `memory of ${spec.name}`)

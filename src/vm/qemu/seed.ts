@@ -6,7 +6,7 @@ import { canonicalJson } from '../../base/json.ts'
 import { run } from '../../host/exec.ts'
 import { removeAll, syncFile } from '../../host/files.ts'
 import type { KilnHome } from '../../host/home.ts'
-import { endProcess } from '../../host/process.ts'
+import { endProcess, isRunning, setSessionNiceness } from '../../host/process.ts'
 import type { Accelerator } from '../accelerator.ts'
 import type { Snapshots, VmSpec } from '../driver.ts'
 import { qemuArguments } from './arguments.ts'
@@ -45,7 +45,7 @@ export function createSnapshots({ home, accelerator, startTimeoutMs }: SeedOptio
         }),
       )
     },
-    async make(folder, spec, files, { timeoutMs, signal }) {
+    async make(folder, spec, files, { timeoutMs, signal, hurry }) {
       const paths = vmFiles(folder)
       const port = warmSocketPath(home, folder)
       const seed: VmSpec = { ...asSeed(spec), tiedToStarter: true }
@@ -55,6 +55,9 @@ export function createSnapshots({ home, accelerator, startTimeoutMs }: SeedOptio
         await writeFile(files.memory, '', { mode: 0o600 })
         await writeFile(files.state, '', { mode: 0o600 })
         const launched = await launchMachine(home, paths, record, { role: 'seed', memory: files.memory, port })
+        void hurry?.then(async () => {
+          if (await isRunning(launched.identity)) await setSessionNiceness(launched.identity.pid, 0)
+        })
         try {
           await untilReady(launched, record, startTimeoutMs, signal)
           const alive = async (): Promise<void> => {

@@ -28,6 +28,7 @@ import { seedPublicImages } from './service.public-images.ts'
 import type { Files } from './service.files.ts'
 import type { Addresses } from './service.addresses.ts'
 import { createWarmStarts } from './service.warm.ts'
+import type { WarmStarts } from './service.warm.ts'
 import { computeMigrations } from './store.ts'
 
 export type { ComputeDeps } from './service.ts'
@@ -39,6 +40,7 @@ export function createComputeRoom(deps: ComputeDeps, balancing?: Balancing): Roo
     | {
         readonly compute: Compute
         readonly files: Files
+        readonly warm: WarmStarts
         readonly machines: Machines
         readonly addresses: Addresses
         readonly instanceGroups: InstanceGroups
@@ -65,7 +67,7 @@ export function createComputeRoom(deps: ComputeDeps, balancing?: Balancing): Roo
       const warm = createWarmStarts(compute, files)
       const machines = createMachines(compute, { files, sources, warm, backendForwards: (instance) => loadBalancing.dataPath.forwards(instance) })
       const snapshots = createSnapshots(compute, files)
-      const images = createImages(compute, files, snapshots)
+      const images = createImages(compute, files, snapshots, warm.prepare)
       const disks = createDisks(compute, files, images, snapshots)
       const plans = createInstancePlans(compute, { images, snapshots, disks, networks, addresses })
       const instances = createInstances(compute, { disks, addresses, machines, plans })
@@ -74,7 +76,7 @@ export function createComputeRoom(deps: ComputeDeps, balancing?: Balancing): Roo
       const loadBalancing = createLoadBalancing(compute, { addresses, machines, members: instanceGroups.members, signCertificate: compute.deps.signCertificate })
       kernel.ports.provide('requestCounts', loadBalancing.requestCounts)
       instanceGroups.connect(balancing ?? loadBalancing.balancing)
-      running = { compute, files, machines, addresses, instanceGroups, loadBalancing }
+      running = { compute, files, warm, machines, addresses, instanceGroups, loadBalancing }
       return computeRoutes({
         compute,
         projects,
@@ -97,16 +99,19 @@ export function createComputeRoom(deps: ComputeDeps, balancing?: Balancing): Roo
       await running?.addresses.probe()
       await running?.files.sweep()
       await running?.machines.adopt()
+      await running?.warm.resume()
       await running?.loadBalancing.dataPath.start()
       running?.instanceGroups.start()
     },
     async stop() {
       running?.instanceGroups.stop()
+      await running?.warm.stop()
       await running?.loadBalancing.dataPath.stop()
       await running?.machines.release()
     },
     async reset() {
       running?.instanceGroups.stop()
+      await running?.warm.stop()
       await running?.loadBalancing.dataPath.reset()
       await running?.machines.destroyAll()
       await running?.files.removeAll()

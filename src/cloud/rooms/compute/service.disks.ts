@@ -18,7 +18,7 @@ import type { Key, Resource } from './store.ts'
 export type Disk = Resource<compute_v1.Schema$Disk, DiskHidden>
 
 /** The smallest disk that Compute Engine makes. */
-const MIN_DISK_GB = 10
+export const MIN_DISK_GB = 10
 
 export interface NewDisk {
   readonly projectId: string

@@ -47,8 +47,10 @@ export interface Files {
   removeDisk(diskId: string): Promise<void>
   /** Makes a disk file of any name beside `disks/`, above the raw file of an image. */
   makeOverlay(path: string, fileId: string, sizeGb: number): Promise<void>
-  /** Whether a row names the raw file. */
-  isKept(fileId: string): boolean
+  /** Whether new disks can be made of the raw file. */
+  isSource(fileId: string): boolean
+  /** `listener` is told, and waited for, before the memory snapshots of a raw file go for good. */
+  onDrop(listener: (fileId: string) => Promise<void>): void
   /** Memory snapshots of machines that began with raw files. */
   readonly warm: WarmFiles
   /** Removes a raw file when no row names it any more; its memory snapshots already when no new disk can be made of it. */
@@ -61,6 +63,7 @@ export interface Files {
 export function createFiles(compute: Compute): Files {
   const { images, disks } = compute.folders
   const warm = createWarmFiles(compute.folders.warm)
+  const dropListeners: ((fileId: string) => Promise<void>)[] = []
 
   function imagePath(fileId: string): string {
     return join(images, `${fileId}.raw`)
@@ -72,6 +75,10 @@ export function createFiles(compute: Compute): Files {
 
   function isNamed(fileId: string, collections: readonly string[]): boolean {
     return collections.some((collection) => compute.store.list(collection).some((resource: Resource<object, { fileId?: string }>) => resource.hidden.fileId === fileId))
+  }
+
+  function isSource(fileId: string): boolean {
+    return isNamed(fileId, ['images', 'snapshots'])
   }
 
   function isKept(fileId: string): boolean {
@@ -144,16 +151,20 @@ export function createFiles(compute: Compute): Files {
     },
     removeDisk: (diskId) => rm(diskPath(diskId), { force: true }),
     makeOverlay,
-    isKept,
+    isSource,
+    onDrop: (listener) => void dropListeners.push(listener),
     warm,
     async dropImage(fileId) {
-      if (!isNamed(fileId, ['images', 'snapshots'])) await warm.removeFor(fileId)
+      if (!isSource(fileId)) {
+        for (const listener of dropListeners) await listener(fileId)
+        await warm.removeFor(fileId)
+      }
       if (!isKept(fileId)) await rm(imagePath(fileId), { force: true })
     },
     async sweep() {
       await sweepFolder(images, isKept)
       await sweepFolder(disks, (id) => compute.store.byId(id) !== undefined)
-      await warm.sweep((fileId) => isNamed(fileId, ['images', 'snapshots']))
+      await warm.sweep(isSource)
     },
     async removeAll() {
       await removeAll(images)

@@ -42,7 +42,8 @@ export interface Images {
   patch(caller: Caller, projectId: string, name: string, body: ImageBody): Operation
 }
 
-export function createImages(compute: Compute, files: Files, snapshots: Snapshots): Images {
+/** `onReady` is told of each image that is there, and of each that got a family. */
+export function createImages(compute: Compute, files: Files, snapshots: Snapshots, onReady: (imageId: string) => void): Images {
   const { kernel, store } = compute
 
   function key(projectId: string, name: string): Key {
@@ -222,6 +223,7 @@ export function createImages(compute: Compute, files: Files, snapshots: Snapshot
           },
           hidden: { ...current.hidden, sha256: made.sha256 },
         })
+        onReady(args.id)
       } catch (error) {
         // The next daemon begins again from the start; any other failure leaves nothing.
         if (context.signal.aborted) throw error
@@ -232,7 +234,8 @@ export function createImages(compute: Compute, files: Files, snapshots: Snapshot
     }),
   )
   compute.handle<{ id: string; fileId: string }>('images.delete', (args) => compute.exclusive(args.id, () => files.dropImage(args.fileId)))
-  for (const type of ['images.setLabels', 'images.deprecate', 'images.patch']) compute.handle(type)
+  compute.handle<{ id: string }>('images.patch', async ({ id }) => onReady(id))
+  for (const type of ['images.setLabels', 'images.deprecate']) compute.handle(type)
 
   function change(caller: Caller, type: string, image: Image, edit: (record: compute_v1.Schema$Image) => compute_v1.Schema$Image): Operation {
     return compute.begin(caller, { type, key: image, targetId: image.id }, () => {

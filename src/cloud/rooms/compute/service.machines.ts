@@ -12,7 +12,7 @@ import { firstBindablePort } from '../../../host/ports.ts'
 import { tailLines } from '../../../host/exec.ts'
 import type { PortForward, SerialChunk, Vm, VmSpec } from '../../../vm/driver.ts'
 import type { MetadataServer } from '../../../vm/metadata.ts'
-import { machineTypes } from './data/machine-types.ts'
+import { machineSize } from './data/machine-types.ts'
 import { poolExhausted, toOperationFailure } from './errors.ts'
 import { lastSegment } from './links.ts'
 import type { Compute } from './service.ts'
@@ -102,11 +102,9 @@ export function createMachines(compute: Compute, { files, sources, warm, backend
 
   async function specOf(instance: Instance): Promise<VmSpec> {
     const { record, hidden } = instance
-    const type = machineTypes.get(lastSegment(record.machineType ?? ''))
     return {
       name: `${instance.name}-${instance.id}`,
-      cpus: Math.max(1, Math.min(type?.guestCpus ?? 1, deps.hostCpus)),
-      memoryMib: type?.memoryMb ?? 1024,
+      ...machineSize(record.machineType ?? '', deps.hostCpus),
       disks: (record.disks ?? []).map((disk, index) => ({
         path: files.diskPath(hidden.diskIds[index] ?? ''),
         format: 'qcow2',
@@ -126,6 +124,9 @@ export function createMachines(compute: Compute, { files, sources, warm, backend
   }
 
   async function requireMemory(instance: Instance, neededMib: number): Promise<void> {
+    if ((await deps.availableMemoryMib()) >= neededMib) return
+    // What is made for later gives way to what is asked for now.
+    await warm.giveWay()
     const freeMib = await deps.availableMemoryMib()
     if (freeMib >= neededMib) return
     throw poolExhausted(

@@ -49,6 +49,8 @@ export interface ComputeDeps {
   readonly publicImages?: PublicImages
   /** What memory snapshots may take on disk together. Default: 2 GiB, about seven of a small server. */
   readonly warmLimitBytes?: number
+  /** How long a memory snapshot has been in the making when machines begin to wait for it instead of booting. Default: a third of what the last one took. */
+  readonly warmNearMs?: number
 }
 
 /** Who asks for a change, as the routes know it. */
@@ -69,10 +71,12 @@ export interface Change {
   readonly args?: object
 }
 
+type WithoutDefault = 'guestAccess' | 'signCertificate' | 'warmNearMs'
+
 export interface Compute {
   readonly kernel: Kernel
   readonly store: ComputeStore
-  readonly deps: Required<Omit<ComputeDeps, 'guestAccess' | 'signCertificate'>> & Pick<ComputeDeps, 'guestAccess' | 'signCertificate'>
+  readonly deps: Required<Omit<ComputeDeps, WithoutDefault>> & Pick<ComputeDeps, WithoutDefault>
   readonly folders: { readonly images: string; readonly disks: string; readonly vms: string; readonly warm: string }
   /** An active project. @throws ApiError 404 */
   project(idOrNumber: string): Project

@@ -2,10 +2,12 @@
  * The files of memory snapshots: `warm/IMAGEFILE-KEY.*`. A snapshot is whole when its `.json` is there, which is written last; it belongs to the raw file of an image and
  * goes with it. Its disk is an overlay on that raw file, as each disk in `disks/` is, so that a copy of it is a disk like any other.
  */
-import { open, readFile, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { mkdir, open, readFile, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { z } from 'zod'
 import { exists, removeAll, syncFile, writeFileDurable } from '../../../host/files.ts'
 import type { SnapshotFiles } from '../../../vm/driver.ts'
+import type { Shape } from './service.warm-users.ts'
 
 export interface WarmPaths extends SnapshotFiles {
   readonly disk: string
@@ -21,26 +23,43 @@ export interface WarmFiles {
   /** Where one is made. */
   unfinished(name: string): WarmPaths
   /** Gives an unfinished snapshot its name for good. */
-  publish(name: string): Promise<void>
+  publish(name: string, madeInMs: number): Promise<void>
+  /** How long it took to make the snapshot that was made last, of those that are there. */
+  lastMadeInMs(): Promise<number | undefined>
   /** It was used now: the ones that were not used for longest go first. */
   touch(name: string): Promise<void>
   remove(name: string): Promise<void>
-  /** What is known of a name besides its snapshot: how often machines booted for want of one, how often making it failed. */
+  /** What is known of a name besides its snapshot. */
   notes(name: string): Promise<WarmNotes>
   note(name: string, notes: WarmNotes): Promise<void>
+  /** What is wanted and not made, from whatever daemon. */
+  wanted(): Promise<readonly Wish[]>
   /** Removes what belongs to a raw file of an image. */
   removeFor(fileId: string): Promise<void>
-  /** Removes whole snapshots, the least recently used first, until those that stay take at most `limitBytes`; never `keep`. */
-  prune(limitBytes: number, keep: string): Promise<readonly string[]>
+  /** Removes whole snapshots until those that stay take at most `limitBytes`: first those of raw files that are not in use, the least recently used first; never `keep`. */
+  prune(limitBytes: number, keep: string, inUse: ReadonlySet<string>): Promise<readonly string[]>
   /** At start: nothing is being made, and what has no image goes. */
   sweep(isWanted: (fileId: string) => boolean): Promise<void>
   removeAll(): Promise<void>
 }
 
-export interface WarmNotes {
-  readonly boots: number
-  readonly failures: number
+/** Of what a snapshot is to be made: a raw file and all else that the machines which begin with it have in common. */
+export interface Wish extends Shape {
+  readonly fileId: string
 }
+
+export interface WarmNotes {
+  /** How often making it failed, or using it. */
+  readonly failures: number
+  /** Somebody waits for it, or may soon. */
+  readonly wanted?: Wish
+}
+
+const Made = z.object({ madeAt: z.string(), madeInMs: z.number() })
+const Notes = z.object({
+  failures: z.number(),
+  wanted: z.object({ fileId: z.string(), sizeGb: z.number(), deviceName: z.string(), cpus: z.number(), memoryMib: z.number() }).exactOptional(),
+})
 
 export function createWarmFiles(folder: string): WarmFiles {
   const at = (name: string, ending: string): string => join(folder, `${name}.${ending}`)
@@ -52,6 +71,16 @@ export function createWarmFiles(folder: string): WarmFiles {
 
   async function names(): Promise<readonly string[]> {
     return (await exists(folder)) ? readdir(folder) : []
+  }
+
+  /** Those that have a file with this ending. */
+  async function named(ending: 'json' | 'notes'): Promise<readonly string[]> {
+    return (await names()).filter((name) => name.endsWith(`.${ending}`)).map((name) => basename(name, `.${ending}`))
+  }
+
+  async function notes(name: string): Promise<WarmNotes> {
+    const known = Notes.safeParse(await readJson(at(name, 'notes')))
+    return known.success ? known.data : { failures: 0 }
   }
 
   async function removeWhere(isDoomed: (name: string) => boolean): Promise<void> {
@@ -76,37 +105,50 @@ export function createWarmFiles(folder: string): WarmFiles {
     },
     paths: (name) => pathsWith(name, ''),
     unfinished: (name) => pathsWith(name, '.part'),
-    async publish(name) {
+    async publish(name, madeInMs) {
       await syncFile(at(name, 'qcow2.part'))
       for (const part of parts) await rename(at(name, `${part}.part`), at(name, part))
-      await writeFileDurable(at(name, 'json'), `${JSON.stringify({ madeAt: new Date().toISOString() })}\n`)
+      await writeFileDurable(at(name, 'json'), `${JSON.stringify({ madeAt: new Date().toISOString(), madeInMs })}\n`)
+    },
+    async lastMadeInMs() {
+      let last: { readonly madeAt: string; readonly madeInMs: number } | undefined
+      for (const name of await named('json')) {
+        const made = Made.safeParse(await readJson(at(name, 'json')))
+        if (made.success && (last === undefined || made.data.madeAt > last.madeAt)) last = made.data
+      }
+      return last?.madeInMs
     },
     async touch(name) {
       const now = new Date()
       await utimes(at(name, 'json'), now, now).catch(() => {})
     },
     remove,
-    async notes(name) {
-      try {
-        return JSON.parse(await readFile(at(name, 'notes'), 'utf8')) as WarmNotes
-      } catch {
-        return { boots: 0, failures: 0 }
-      }
+    notes,
+    async note(name, known) {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      await writeFileDurable(at(name, 'notes'), JSON.stringify(known))
     },
-    note: (name, notes) => writeFileDurable(at(name, 'notes'), JSON.stringify(notes)),
+    async wanted() {
+      const wishes: Wish[] = []
+      for (const name of await named('notes')) {
+        const { wanted } = await notes(name)
+        if (wanted !== undefined) wishes.push(wanted)
+      }
+      return wishes
+    },
     removeFor: (fileId) => removeWhere((name) => name.startsWith(`${fileId}-`)),
-    async prune(limitBytes, keep) {
-      const whole = (await names()).filter((name) => name.endsWith('.json')).map((name) => basename(name, '.json'))
-      const used = await Promise.all(
-        whole.map(async (name) => ({
+    async prune(limitBytes, keep, inUse) {
+      const whole = await Promise.all(
+        (await named('json')).map(async (name) => ({
           name,
           bytes: await sizeOf(name),
-          usedMs: name === keep ? Number.POSITIVE_INFINITY : ((await stat(at(name, 'json')).catch(() => undefined))?.mtimeMs ?? 0),
+          rank: name === keep ? 2 : Number(inUse.has(fileOf(name))),
+          usedMs: (await stat(at(name, 'json')).catch(() => undefined))?.mtimeMs ?? 0,
         })),
       )
       const removed: string[] = []
       let total = 0
-      for (const { name, bytes } of used.toSorted((left, right) => right.usedMs - left.usedMs)) {
+      for (const { name, bytes } of whole.toSorted((left, right) => right.rank - left.rank || right.usedMs - left.usedMs)) {
         total += bytes
         if (total <= limitBytes || name === keep) continue
         await remove(name)
@@ -114,8 +156,21 @@ export function createWarmFiles(folder: string): WarmFiles {
       }
       return removed
     },
-    sweep: (isWanted) => removeWhere((name) => name.endsWith('.part') || name.endsWith('.vm') || !isWanted(name.slice(0, name.indexOf('-')))),
+    sweep: (isWanted) => removeWhere((name) => name.endsWith('.part') || name.endsWith('.vm') || !isWanted(fileOf(name))),
     removeAll: () => removeAll(folder),
+  }
+}
+
+function fileOf(name: string): string {
+  return name.slice(0, name.indexOf('-'))
+}
+
+/** Undefined for a file that is not there, or was damaged. */
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as unknown
+  } catch {
+    return undefined
   }
 }
 

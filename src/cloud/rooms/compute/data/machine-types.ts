@@ -45,6 +45,12 @@ export const machineTypes: ReadonlyMap<string, MachineType> = new Map(
     .map((type) => [type.name, type]),
 )
 
+/** What a machine of a type, named by any link, gets on a host with so many processors. */
+export function machineSize(link: string, hostCpus: number): { readonly cpus: number; readonly memoryMib: number } {
+  const type = machineTypes.get(link.slice(link.lastIndexOf('/') + 1))
+  return { cpus: Math.max(1, Math.min(type?.guestCpus ?? 1, hostCpus)), memoryMib: type?.memoryMb ?? 1024 }
+}
+
 /** Disk types by name, with their default size in GB. */
 export const diskTypes: ReadonlyMap<string, { readonly description: string; readonly defaultDiskSizeGb: string; readonly validDiskSize: string }> = new Map([
   ['pd-balanced', { description: 'Balanced Persistent Disk', defaultDiskSizeGb: '100', validDiskSize: '10GB-65536GB' }],

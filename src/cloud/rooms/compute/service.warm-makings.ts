@@ -1,0 +1,218 @@
+/**
+ * The making of memory snapshots: in the background, one at a time, by a machine that nobody uses and that gives way to all others. What is wanted is noted in a file until
+ * it is there, so that the next daemon goes on with what this one could not end.
+ */
+import { mkdir, rm } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sha256Hex } from '../../../base/ids.ts'
+import { canonicalJson } from '../../../base/json.ts'
+import { GIB, MIB, MINUTE_MS, SECOND_MS } from '../../../base/units.ts'
+import { requireFreeSpace } from '../../../host/files.ts'
+import type { VmSpec } from '../../../vm/driver.ts'
+import type { Compute } from './service.ts'
+import type { Files } from './service.files.ts'
+import type { Wish } from './service.warm-files.ts'
+import type { WarmUsers } from './service.warm-users.ts'
+
+/** Why a snapshot is made: a machine began without it, or machines run an older image of its family. */
+export type Reason = 'start' | 'family'
+
+export interface Makings {
+  nameOf(wish: Wish): Promise<string>
+  /** Has the snapshot made unless it is there, is being made, or could not be made before. Returns as soon as that is noted. */
+  want(wish: Wish, reason: Reason): Promise<void>
+  /** Goes on with what an earlier daemon could not end. */
+  resume(): Promise<void>
+  /** Waits for a snapshot that will be there sooner than a machine that boots, as long as `isWanted` holds; returns at once for any other. @throws the abort reason */
+  join(name: string, isWanted: () => boolean, signal: AbortSignal): Promise<void>
+  /** A machine that began with the snapshot did not get anywhere. */
+  addFailure(name: string): Promise<void>
+  /** Ends the makings that nobody waits for, of raw files for which only a family's older image is the reason. */
+  supersede(fileIds: readonly string[]): Promise<void>
+  /** Ends all that are under way; what they were for stays wanted. */
+  giveWay(): Promise<void>
+  /** The same, and none begins any more. */
+  stop(): Promise<void>
+}
+
+/** A boot under emulation on a busy host, which gives way to all others. */
+const MAKE_TIMEOUT_MS = 30 * MINUTE_MS
+/** An image whose snapshot could not be made so often is left alone. */
+const MAX_FAILURES = 2
+/** What making a snapshot takes as long as none tells it. */
+const DEFAULT_MAKE_MS = 30 * SECOND_MS
+/** Of the time that making a snapshot takes, the part after which waiting for it is quicker than booting, which takes as long and then has a server to start. */
+const NEAR_PART = 1 / 3
+/** One that takes so much longer than the last one is not worth waiting for any more. */
+const PATIENCE = 3
+const LOOK_MS = 50
+
+interface Making {
+  readonly wish: Wish
+  readonly stop: AbortController
+  /** Resolved when somebody begins to wait. */
+  readonly hurry: PromiseWithResolvers<void>
+  /** It will not be forgotten any more. */
+  readonly noted: Promise<void>
+  readonly ended: Promise<void>
+  /** Why it ended before its time: whether it is still wanted then. */
+  isForgotten: boolean
+  hasEnded: boolean
+  reason: Reason
+  waiters: number
+  /** Until then it waits for its turn. */
+  begunMs: number | undefined
+}
+
+export function createMakings(compute: Compute, files: Files, users: WarmUsers): Makings {
+  const { deps, kernel } = compute
+  const { warm } = files
+  const makings = new Map<string, Making>()
+  let stopped = false
+
+  async function nameOf({ fileId, ...shape }: Wish): Promise<string> {
+    return `${fileId}-${sha256Hex(canonicalJson({ fileId, ...shape, driver: await deps.driver.snapshots?.fingerprint() })).slice(0, 16)}`
+  }
+
+  async function make(name: string, { wish, stop: { signal }, hurry }: Making): Promise<void> {
+    const parts = warm.unfinished(name)
+    const start = performance.now()
+    await mkdir(compute.folders.warm, { recursive: true, mode: 0o700 })
+    await rm(parts.disk, { force: true })
+    try {
+      await files.makeOverlay(parts.disk, wish.fileId, wish.sizeGb)
+      await deps.driver.snapshots?.make(parts.machine, seedSpec(name, wish, parts.disk), parts, { timeoutMs: MAKE_TIMEOUT_MS, signal, hurry: hurry.promise })
+      signal.throwIfAborted()
+      await warm.publish(name, Math.round(performance.now() - start))
+    } finally {
+      for (const path of [parts.disk, parts.memory, parts.state]) await rm(path, { force: true })
+      await rm(parts.machine, { recursive: true, force: true })
+    }
+    await warm.prune(deps.warmLimitBytes, name, users.filesInUse())
+  }
+
+  /** @throws Error when disk or memory is short */
+  async function requireRoom({ memoryMib }: Wish): Promise<void> {
+    // The memory file has holes for what the guest does not touch, but nobody knows how much that will be.
+    await requireFreeSpace(compute.folders.warm, memoryMib * MIB + GIB, 'a memory snapshot')
+    if ((await deps.availableMemoryMib()) < memoryMib) throw new Error('the host has not enough memory for it now')
+  }
+
+  async function note(name: string, change: (failures: number) => { readonly failures: number; readonly wanted?: Wish }): Promise<void> {
+    await compute.exclusive(`notes ${name}`, async () => warm.note(name, change((await warm.notes(name)).failures)))
+  }
+
+  async function work(name: string, making: Making): Promise<void> {
+    const { wish, stop } = making
+    const start = performance.now()
+    try {
+      await making.noted
+      await compute.exclusive('warm', async () => {
+        stop.signal.throwIfAborted()
+        try {
+          await requireRoom(wish)
+        } catch (error) {
+          // Not the image's failure: it stays wanted.
+          kernel.log.warn({ err: error, snapshot: name }, 'there is no room for a memory snapshot now')
+          return
+        }
+        making.begunMs = performance.now()
+        await make(name, making)
+        await note(name, (failures) => ({ failures }))
+        kernel.log.info({ snapshot: name, reason: making.reason, durationMs: Math.round(performance.now() - start) }, 'a memory snapshot was made')
+      })
+    } catch (error) {
+      if (stop.signal.aborted) {
+        if (making.isForgotten) await note(name, (failures) => ({ failures }))
+        return
+      }
+      kernel.log.warn({ err: error, snapshot: name }, 'a memory snapshot could not be made')
+      await note(name, (failures) => ({ failures: failures + 1 }))
+    }
+  }
+
+  function begin(name: string, wish: Wish, reason: Reason): Making {
+    const { promise: ended, resolve } = Promise.withResolvers<void>()
+    const noted = note(name, (failures) => ({ failures, wanted: wish }))
+    const hurry = Promise.withResolvers<void>()
+    const making: Making = { wish, stop: new AbortController(), hurry, noted, ended, isForgotten: false, hasEnded: false, reason, waiters: 0, begunMs: undefined }
+    makings.set(name, making)
+    work(name, making)
+      .catch((error: unknown) => kernel.log.error({ err: error, snapshot: name }, 'what is known of a memory snapshot could not be written'))
+      .finally(() => {
+        making.hasEnded = true
+        makings.delete(name)
+        resolve()
+      })
+    return making
+  }
+
+  async function endWhere(isDoomed: (making: Making) => boolean, isForgotten: boolean): Promise<void> {
+    const doomed = [...makings.values()].filter(isDoomed)
+    for (const making of doomed) {
+      making.isForgotten = isForgotten
+      making.stop.abort(new Error('this snapshot is not made now'))
+    }
+    await Promise.all(doomed.map((making) => making.ended))
+  }
+
+  files.onDrop((fileId) => endWhere((making) => making.wish.fileId === fileId, true))
+
+  async function want(wish: Wish, reason: Reason): Promise<void> {
+    const name = await nameOf(wish)
+    if ((await warm.isWhole(name)) || (await warm.notes(name)).failures >= MAX_FAILURES) return
+    // From here to its beginning nothing is waited for, so that two never make the same, nor one of an image that went.
+    const running = makings.get(name)
+    if (running !== undefined && reason === 'start') running.reason = 'start'
+    if (running === undefined && !stopped && files.isSource(wish.fileId)) await begin(name, wish, reason).noted
+  }
+
+  return {
+    nameOf,
+    want,
+    async resume() {
+      for (const wish of await warm.wanted()) await want(wish, 'start')
+    },
+    async join(name, isWanted, signal) {
+      const making = makings.get(name)
+      if (making?.begunMs === undefined) return
+      const expectedMs = (await warm.lastMadeInMs()) ?? DEFAULT_MAKE_MS
+      const now = performance.now()
+      if (now - making.begunMs < (deps.warmNearMs ?? expectedMs * NEAR_PART)) return
+      making.waiters += 1
+      try {
+        making.hurry.resolve()
+        while (!making.hasEnded && performance.now() - now < PATIENCE * expectedMs && isWanted()) {
+          signal.throwIfAborted()
+          await Promise.race([making.ended, sleep(LOOK_MS)])
+        }
+      } finally {
+        making.waiters -= 1
+      }
+    },
+    addFailure: (name) => note(name, (failures) => ({ failures: failures + 1 })),
+    supersede: (fileIds) => endWhere((making) => making.reason === 'family' && making.waiters === 0 && fileIds.includes(making.wish.fileId), true),
+    giveWay: () => endWhere(() => true, false),
+    async stop() {
+      stopped = true
+      await endWhere(() => true, false)
+    },
+  }
+}
+
+/** A machine that is nobody, of which only what a snapshot depends on counts. */
+function seedSpec(name: string, wish: Wish, diskPath: string): VmSpec {
+  return {
+    name: `snapshot-${name}`,
+    cpus: wish.cpus,
+    memoryMib: wish.memoryMib,
+    disks: [{ path: diskPath, format: 'qcow2', deviceName: wish.deviceName, boot: true }],
+    internalAddress: '',
+    subnetCidr: '',
+    macAddress: '',
+    forwards: [],
+    // Each machine of this room has a metadata server.
+    metadataSocket: '',
+    outbound: false,
+  }
+}
