@@ -25,8 +25,8 @@ const firmwarePairs = [
   ['/usr/share/OVMF/OVMF_CODE.fd', '/usr/share/OVMF/OVMF_VARS.fd'],
 ] as const
 
-/** A tenth of the processor where it has to share it. */
-const SEED_NICENESS = 10
+/** A third of what another machine gets, where they have to share. */
+const SEED_NICENESS = 5
 
 export interface Launched {
   readonly identity: ProcessIdentity

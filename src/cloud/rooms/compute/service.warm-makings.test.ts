@@ -29,9 +29,9 @@ afterAll(async () => {
   await w.close()
 })
 
-/** An image as Kiln imports it: it gets its family when it is tested. */
+/** An image as Kiln makes it: it gets its family when it is tested. */
 async function untested(name: string): Promise<string> {
-  await w.importMarked(`${family}-${name}`, { labels: { 'kiln-family': family } })
+  await w.makeMarked(`${family}-${name}`, { labels: { 'kiln-family': family } })
   return (await w.bed.get(`${api}/global/images/${family}-${name}`)).id as string
 }
 
@@ -91,12 +91,12 @@ test('a group without machines counts by its template, also one that refuses war
 
 test('an image that nobody runs, one without a family and one whose guest knows nothing of it are left alone', async () => {
   await untested('only')
-  await w.importMarked(`${family}-none`)
+  await w.makeMarked(`${family}-none`)
   await served()
   // Its own, since it began without one.
   expect(w.callsOf('snapshot')).toHaveLength(1)
-  await succeed(w.cloud, 'POST', `${api}/global/images`, { name: `${family}-plain`, labels: { 'kiln-family': family }, rawDisk: { source: 'gs://up/sparse.tar.gz' } })
-  // What is imported later is looked at later.
+  await succeed(w.cloud, 'POST', `${api}/global/images`, { name: `${family}-plain`, labels: { 'kiln-family': family }, sourceImage: 'global/images/srv-1' })
+  // What comes later is looked at later.
   const id = await untested('new')
   await w.untilCall(`snapshot snapshot-${id}`)
   expect(w.callsOf('snapshot')).toHaveLength(2)
@@ -104,7 +104,7 @@ test('an image that nobody runs, one without a family and one whose guest knows 
 
 test('a family that comes later counts from then on', async () => {
   await served()
-  await w.importMarked(`${family}-new`)
+  await w.makeMarked(`${family}-new`)
   const before = w.callsOf('snapshot').length
   await succeed(w.cloud, 'PATCH', `${api}/global/images/${family}-new`, { family })
   await expect.poll(() => w.callsOf('snapshot').length, { timeout: 10_000 }).toBe(before + 1)
@@ -125,7 +125,25 @@ test('an image that fails its boot test goes at once, and so does the machine of
   expect(await filesOf(next)).not.toEqual([])
 })
 
-test('of several new images only the newest is prepared, unless a machine began with an older one', async () => {
+test('one that waits for its turn goes with its image too, without waiting for those before it', async () => {
+  await served()
+  const release = w.hold()
+  const id = await untested('new')
+  await w.untilCall(`snapshot snapshot-${id}`)
+  const own = `${family}-own`
+  await w.makeMarked(own)
+  await w.create('own', { image: own })
+  const ownId = (await w.bed.get(`${api}/global/images/${own}`)).id as string
+  expect(await filesOf(ownId)).toEqual([expect.stringMatching(/\.notes$/)])
+  await succeed(w.cloud, 'DELETE', `${api}/global/images/${own}`)
+  expect(await filesOf(ownId)).toEqual([])
+  release()
+  await w.settle()
+  expect(w.callsOf(`snapshot snapshot-${ownId}`)).toEqual([])
+  expect(await filesOf(id)).not.toEqual([])
+})
+
+test('of several new images only the newest is prepared, and first; one that a machine began with comes after it', async () => {
   await served()
   w.hold()
   const ids = [await untested('new-1')]
@@ -135,11 +153,12 @@ test('of several new images only the newest is prepared, unless a machine began 
   await w.create('eager', { ...inGroup, image: `${family}-new-3` })
   const release = w.hold()
   ids.push(await untested('new-4'))
-  release()
   await w.untilCall(`snapshot snapshot-${ids[3]}`)
+  release()
   await w.settle()
   const whole = await w.warmFiles()
   expect(ids.map((id) => whole.filter((name) => name.startsWith(id)).length)).toEqual([0, 0, 1, 1])
+  expect(w.callsOf(`snapshot snapshot-${ids[2]}`)).toHaveLength(2)
 })
 
 test('a daemon that ends in the middle leaves nothing half made, and the next one makes what was wanted', async () => {

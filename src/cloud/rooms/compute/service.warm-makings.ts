@@ -27,8 +27,8 @@ export interface Makings {
   join(name: string, isWanted: () => boolean, signal: AbortSignal): Promise<void>
   /** A machine that began with the snapshot did not get anywhere. */
   addFailure(name: string): Promise<void>
-  /** Ends the makings that nobody waits for, of raw files for which only a family's older image is the reason. */
-  supersede(fileIds: readonly string[]): Promise<void>
+  /** A newer image of their family comes before these raw files: ends their makings that nobody waits for. Gives what is wanted all the same, since machines began with it. */
+  supersede(fileIds: readonly string[]): Promise<readonly Wish[]>
   /** Ends all that are under way; what they were for stays wanted. */
   giveWay(): Promise<void>
   /** The same, and none begins any more. */
@@ -60,7 +60,8 @@ interface Making {
   hasEnded: boolean
   reason: Reason
   waiters: number
-  /** Until then it waits for its turn. */
+  /** Until then it waits for those before it. */
+  hasTurn: boolean
   begunMs: number | undefined
 }
 
@@ -102,13 +103,31 @@ export function createMakings(compute: Compute, files: Files, users: WarmUsers):
     await compute.exclusive(`notes ${name}`, async () => warm.note(name, change((await warm.notes(name)).failures)))
   }
 
+  /** One at a time. One that is ended before its turn does not wait for those before it, which others may want. */
+  function inTurn(making: Making, work: () => Promise<void>): Promise<void> {
+    const { signal } = making.stop
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => {
+        if (!making.hasTurn) reject(signal.reason as Error)
+      }
+      if (signal.aborted) giveUp()
+      signal.addEventListener('abort', giveUp, { once: true })
+      compute
+        .exclusive('warm', async () => {
+          signal.throwIfAborted()
+          making.hasTurn = true
+          await work()
+        })
+        .then(resolve, reject)
+    })
+  }
+
   async function work(name: string, making: Making): Promise<void> {
     const { wish, stop } = making
     const start = performance.now()
     try {
       await making.noted
-      await compute.exclusive('warm', async () => {
-        stop.signal.throwIfAborted()
+      await inTurn(making, async () => {
         try {
           await requireRoom(wish)
         } catch (error) {
@@ -135,7 +154,7 @@ export function createMakings(compute: Compute, files: Files, users: WarmUsers):
     const { promise: ended, resolve } = Promise.withResolvers<void>()
     const noted = note(name, (failures) => ({ failures, wanted: wish }))
     const hurry = Promise.withResolvers<void>()
-    const making: Making = { wish, stop: new AbortController(), hurry, noted, ended, isForgotten: false, hasEnded: false, reason, waiters: 0, begunMs: undefined }
+    const making: Making = { wish, stop: new AbortController(), hurry, noted, ended, isForgotten: false, hasEnded: false, reason, waiters: 0, hasTurn: false, begunMs: undefined }
     makings.set(name, making)
     work(name, making)
       .catch((error: unknown) => kernel.log.error({ err: error, snapshot: name }, 'what is known of a memory snapshot could not be written'))
@@ -147,16 +166,24 @@ export function createMakings(compute: Compute, files: Files, users: WarmUsers):
     return making
   }
 
-  async function endWhere(isDoomed: (making: Making) => boolean, isForgotten: boolean): Promise<void> {
-    const doomed = [...makings.values()].filter(isDoomed)
+  async function end(doomed: readonly Making[], isForgotten: (making: Making) => boolean): Promise<void> {
     for (const making of doomed) {
-      making.isForgotten = isForgotten
+      making.isForgotten = isForgotten(making)
       making.stop.abort(new Error('this snapshot is not made now'))
     }
     await Promise.all(doomed.map((making) => making.ended))
   }
 
-  files.onDrop((fileId) => endWhere((making) => making.wish.fileId === fileId, true))
+  function endAll(): Promise<void> {
+    return end([...makings.values()], () => false)
+  }
+
+  files.onDrop((fileId) =>
+    end(
+      [...makings.values()].filter((making) => making.wish.fileId === fileId),
+      () => true,
+    ),
+  )
 
   async function want(wish: Wish, reason: Reason): Promise<void> {
     const name = await nameOf(wish)
@@ -191,11 +218,15 @@ export function createMakings(compute: Compute, files: Files, users: WarmUsers):
       }
     },
     addFailure: (name) => note(name, (failures) => ({ failures: failures + 1 })),
-    supersede: (fileIds) => endWhere((making) => making.reason === 'family' && making.waiters === 0 && fileIds.includes(making.wish.fileId), true),
-    giveWay: () => endWhere(() => true, false),
+    async supersede(fileIds) {
+      const older = [...makings.values()].filter((making) => making.waiters === 0 && fileIds.includes(making.wish.fileId))
+      await end(older, (making) => making.reason === 'family')
+      return older.filter((making) => making.reason === 'start').map((making) => making.wish)
+    },
+    giveWay: endAll,
     async stop() {
       stopped = true
-      await endWhere(() => true, false)
+      await endAll()
     },
   }
 }

@@ -171,7 +171,7 @@ test('an instance that is deleted while it waits does not wait on; the snapshot 
 })
 
 test('snapshots go with their image, also while machines of it run', async () => {
-  await w.importMarked('warm-2')
+  await w.makeMarked('warm-2')
   await w.createAndSettle('web-a', { ...inGroup, image: 'warm-2' })
   expect(await w.warmFiles()).toHaveLength(1)
   await succeed(w.cloud, 'DELETE', `${api}/global/images/warm-2`)

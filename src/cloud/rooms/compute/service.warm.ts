@@ -100,12 +100,11 @@ export function createWarmStarts(compute: Compute, files: Files): WarmStarts {
   async function prepareNow(imageId: string): Promise<void> {
     const image = store.byId(imageId) as Image | undefined
     if (image === undefined || deps.driver.snapshots === undefined) return
-    const shapes = users.shapesFor(image)
-    if (shapes.length === 0) return
-    // Nobody begins with the older ones any more, but for those that were asked for.
-    await makings.supersede(users.olderFiles(image))
-    if (!(await isMarked(image.hidden.fileId))) return
-    for (const shape of shapes) await makings.want({ fileId: image.hidden.fileId, ...shape }, 'family')
+    if (users.shapesFor(image).length === 0 || !(await isMarked(image.hidden.fileId))) return
+    const postponed = await makings.supersede(users.olderFiles(image))
+    // Not those of before: the next image may be there by now.
+    for (const shape of users.shapesFor(image)) await makings.want({ fileId: image.hidden.fileId, ...shape }, 'family')
+    for (const wish of postponed) await makings.want(wish, 'start')
   }
 
   function imageOf(disk: Disk): string {

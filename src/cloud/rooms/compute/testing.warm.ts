@@ -32,8 +32,8 @@ export interface WarmBed {
   readonly folder: string
   /** Where snapshots lie. */
   readonly warm: string
-  /** Imports the image under a name. */
-  importMarked(name: string, fields?: object): Promise<void>
+  /** Makes an image like `warm-1`, with bytes of its own. */
+  makeMarked(name: string, fields?: object): Promise<void>
   body(name: string, wish?: Wish): object
   create(name: string, wish?: Wish): Promise<void>
   /** As `create`, and then until each snapshot that is wanted was made, or could not be. */
@@ -69,8 +69,9 @@ export async function startWarmBed(limits: WarmLimits = {}): Promise<WarmBed> {
   await run({ program: 'tar', args: ['-C', folder, '--format=oldgnu', '--sparse', '--use-compress-program', 'gzip -1', '-cf', join(folder, 'warm.tar.gz'), 'disk.raw'] })
   bed.world.objects.set('up/warm.tar.gz', join(folder, 'warm.tar.gz'))
 
-  async function importMarked(name: string, fields: object = {}): Promise<void> {
-    await succeed(cloud, 'POST', `${api}/global/images`, { name, rawDisk: { source: 'gs://up/warm.tar.gz' }, ...fields })
+  /** Of a disk, since an import reads all of it. */
+  async function makeMarked(name: string, fields: object = {}): Promise<void> {
+    await succeed(cloud, 'POST', `${api}/global/images`, { name, sourceDisk: 'zones/us-central1-c/disks/warm-origin', ...fields })
   }
 
   function body(name: string, wish: Wish = {}): object {
@@ -103,13 +104,14 @@ export async function startWarmBed(limits: WarmLimits = {}): Promise<WarmBed> {
     bed.driver.holdSnapshots(Promise.resolve())
   }
 
-  await importMarked('warm-1')
+  await succeed(cloud, 'POST', `${api}/global/images`, { name: 'warm-1', rawDisk: { source: 'gs://up/warm.tar.gz' } })
+  await succeed(cloud, 'POST', `${zone}/disks`, { name: 'warm-origin', sourceImage: 'global/images/warm-1' })
   return {
     bed,
     cloud,
     folder,
     warm,
-    importMarked,
+    makeMarked,
     body,
     create,
     async createAndSettle(name, wish) {
