@@ -23,7 +23,7 @@ export interface WantedRelease {
   readonly who: string
   readonly why: string
   readonly rollbackOf?: number
-  /** The template of the release that is brought back. */
+  /** The template of the release that is brought back, if it is as wanted. */
   readonly template?: string
   /** Also when nothing would change. */
   readonly force?: boolean

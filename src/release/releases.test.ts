@@ -404,6 +404,16 @@ test('rollback brings back the release before, again and again; a number any tha
   await expectWhole('three')
 })
 
+test('rollback to a release whose machines were to boot does not make them boot again', async () => {
+  const cold = { ...shape, metadata: { mode: 'srv', 'kiln-warm-start': 'never' } }
+  const first = await releases().deploy({ ...request('one'), shape: cold })
+  await releases().deploy(request('two'))
+  const { release } = await releases().rollback({ who: 'ann', why: 'errors' })
+  expect(release).toMatchObject({ number: 3, rollbackOf: 1, configDigest: first.release.configDigest, template: expect.stringMatching(/^moshi-r000003-/) })
+  expect(world.templates.get(release.template)?.shape.metadata).toEqual({ mode: 'srv' })
+  await expectWhole('one')
+})
+
 test('rollback is refused when the image is gone, another, or revoked, and names what is left', async () => {
   for (const name of ['one', 'two', 'three']) await releases().deploy(request(name))
   const two = world.images.get('two')

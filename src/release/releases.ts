@@ -20,7 +20,7 @@ import { applyRetention, planRetention } from './retention.ts'
 import type { RetentionPlan } from './retention.ts'
 import { defaultTiming } from './run.ts'
 import type { Probes, ReleaseEvent, Run, Target, Timing } from './run.ts'
-import { templatePrefix } from './template.ts'
+import { lastingShape, templatePrefix, warmStartKey } from './template.ts'
 
 export interface ReleaseParts {
   readonly store: ObjectStore
@@ -181,15 +181,17 @@ export function createReleases(parts: ReleaseParts): Releases {
         if (old.liveAt === undefined) return refuse(releases, `release ${old.number} never served (it is ${old.state})`)
         const problem = await imageProblem(old)
         if (problem !== undefined) return refuse(releases, `release ${old.number} cannot be brought back: ${problem}`)
+        // That its machines were to boot when it was new is no part of what is brought back: going back is to be quick.
+        const begunCold = old.shape.metadata[warmStartKey] !== undefined
         const isSwitched = current?.strategy.kind === 'blue-green' && target.backendService !== undefined
         return deployRelease(run, {
           image: old.image,
-          shape: old.shape,
+          shape: lastingShape(old.shape),
           strategy: isSwitched ? { kind: 'blue-green' } : { kind: 'rolling' },
           who: request.who,
           why: request.why,
           rollbackOf: old.number,
-          template: old.template,
+          ...(begunCold ? {} : { template: old.template }),
           ...(old.package === undefined ? {} : { package: old.package }),
           ...(old.commit === undefined ? {} : { commit: old.commit }),
         })
