@@ -32,5 +32,7 @@ export async function devVerb(invocation: Pick<Invocation, 'options'>): Promise<
 
 /** The verbs over a whole stack, for the cloud that was named. */
 export async function stackVerbs(invocation: Pick<Invocation, 'options'>): Promise<StackVerbs> {
-  return isOnGoogle(invocation) ? import('../app/gcp/up.ts') : import('../app/up.ts')
+  if (!isOnGoogle(invocation)) return import('../app/up.ts')
+  const [{ up, plan, status }, { destroy }] = await Promise.all([import('../app/gcp/up.ts'), import('../app/gcp/destroy.ts')])
+  return { up, plan, status, destroy }
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { isKilnError } from '../base/errors.ts'
 import { ApplyError, applyPlan } from './apply.ts'
 import type { ApplyResult } from './apply.ts'
-import { destroyStack, planDestroy } from './destroy.ts'
+import { claimRows, destroyStack, foundRows, planDestroy } from './destroy.ts'
 import type { Engine } from './engine.ts'
 import { ref } from './graph.ts'
 import { memoryInventory } from './inventory.ts'
@@ -11,7 +11,7 @@ import { planStack } from './plan.ts'
 import { convergesFromEveryStop, gated } from './testing/every-stop.ts'
 import type { Gate } from './testing/every-stop.ts'
 import { FakeCloud, fakeEngine, want } from './testing/fake-cloud.ts'
-import type { DesiredResource } from './types.ts'
+import type { Address, DesiredResource } from './types.ts'
 
 async function up<Clients>(engine: Engine<Clients>, desired: readonly DesiredResource[]): Promise<ApplyResult> {
   return applyPlan(engine, await planStack(engine, desired))
@@ -240,6 +240,26 @@ describe('destroy', () => {
     expect([...cloud.things.keys()]).toEqual(['there', 'project'])
     expect(engine.inventory.rows()).toEqual([])
     expect((await destroyStack(engine)).changes).toBe(0)
+  })
+
+  test('what says itself that it is the stack’s goes too, once it is claimed; what another thing has the address of does not', async () => {
+    const cloud = new FakeCloud()
+    for (const name of ['a', 'b', 'c', 'd']) cloud.seed({ name, value: '1', fixed: '1', links: [] })
+    const engine = fakeEngine(cloud)
+    await up(engine, [want('a'), want('b')])
+    const found = (name: string, dependsOn: readonly Address[] = [], address: Address = `thing/${name}`) => ({ address, kind: 'thing', identity: { name }, dependsOn })
+    const rows = foundRows(engine.inventory, [found('a', ['thing/c']), found('c'), found('d', [], 'thing/b')])
+    expect(rows.map(({ address, made, attributes }) => [address, made, attributes?.['id'] !== undefined])).toEqual([
+      ['thing/a', true, true],
+      ['thing/c', true, false],
+    ])
+    const planned = planDestroy(engine, rows)
+    expect(planned.plan.nodes.map((node) => `${node.action} ${node.address}`).toSorted()).toEqual(['delete thing/a', 'delete thing/c', 'forget thing/b'])
+    expect(engine.inventory.rows().filter(({ made }) => made)).toEqual([])
+    claimRows(engine.inventory, rows)
+    await applyPlan(engine, planned)
+    expect(cloud.writes).toEqual(['remove a', 'remove c'])
+    expect([...cloud.things.keys()]).toEqual(['b', 'd'])
   })
 
   test('what cannot be deleted blocks only what it depends on', async () => {

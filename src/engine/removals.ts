@@ -30,8 +30,7 @@ export function withoutRemovals(planned: PlannedStack): PlannedStack {
  * A delete (or, for what this stack did not make and for kept kinds, a forget) for each row that is not wanted.
  * Rows whose thing was replaced are never wanted.
  */
-export function removalNodes<Clients>(engine: Engine<Clients>, { wanted, stays, claimants }: Wanted): readonly PlanNode[] {
-  const rows = engine.inventory.rows()
+export function removalNodes<Clients>(engine: Engine<Clients>, { wanted, stays, claimants }: Wanted, rows: readonly InventoryRow[] = engine.inventory.rows()): readonly PlanNode[] {
   const leaving = rows.filter((row) => !wanted.has(row.address))
   const order = removalOrder(leaving)
   return leaving.map((row): PlanNode => {

@@ -1,22 +1,16 @@
-/** `kiln up`, `plan`, `status` and `destroy` on Google Cloud. */
-import { applyPlan } from '../../engine/apply.ts'
-import { planDestroy } from '../../engine/destroy.ts'
+/** `kiln up`, `plan` and `status` on Google Cloud. */
 import { acquireLease } from '../../engine/lease.ts'
 import type { Plan } from '../../engine/types.ts'
 import { loadStack } from '../../config/load.ts'
-import { resourceKinds } from '../../resources/kinds.ts'
-import { removeSecondGroup } from '../kinds/release-remains.ts'
 import { statusOf } from '../status.ts'
 import type { StatusResult } from '../status.ts'
 import { finishUp } from '../up.ts'
 import type { UpResult, VerbOptions } from '../up.ts'
 import { carryOut } from './carry-out.ts'
 import { repositorySettings, setUpRepository } from './github.ts'
-import { isOwnedByTerraform } from './owned-kind.ts'
 import { planGoogle } from './plan.ts'
 import { wholeStack } from './scope.ts'
 import { openGoogleSession } from './session.ts'
-import { removeStateBucket, stateBucketExists } from './state-bucket.ts'
 
 /**
  * Brings the stack to what its config says, on Google Cloud. Safe to repeat; goes on where it stopped.
@@ -62,40 +56,5 @@ export async function status(options: VerbOptions): Promise<StatusResult> {
     return await statusOf(session.base, planned.plan.nodes, planned.direct.observed, options)
   } finally {
     session.close()
-  }
-}
-
-/**
- * Removes what was made for the stack: Terraform's part, its state's bucket, then images and wheels, and the project if Kiln made it.
- * @throws KilnError E_APPLY with what could not be removed; run again to go on
- */
-export async function destroy(options: VerbOptions): Promise<{ readonly removed: number; readonly plan: Plan }> {
-  const stack = await loadStack(options.dir)
-  const lease = await acquireLease(options.home, stack.config.project.id, 'destroy')
-  try {
-    const session = await openGoogleSession(options)
-    try {
-      const { base, terraform } = session
-      const module = session.module(new Map(), { isThere: false, image: undefined })
-      const hasState = await stateBucketExists(session.clients, session.bucket, options.signal)
-      if (hasState) await terraform.init(module)
-      const infrastructure = hasState ? await terraform.plan(module, { destroy: true }) : undefined
-      const direct = planDestroy(base.engine)
-      const ours = direct.plan.nodes.filter((node) => !isOwnedByTerraform(node.kind, resourceKinds))
-      const whole = { stack: base.name, nodes: [...(infrastructure?.nodes ?? []), ...ours] }
-      await options.onPlan?.(whole)
-      // no engine knows the second group of blue/green, and it uses what Terraform takes down
-      const { serving } = base
-      if (serving !== undefined) await removeSecondGroup({ clients: session.clients, signal: options.signal, progress: { note: options.note } }, serving.projectId, serving.name)
-      const removed = infrastructure === undefined ? 0 : (await terraform.apply(infrastructure)).changes
-      // before the project, which takes the bucket with it; nothing is left that its state could tell of
-      if (await removeStateBucket(session.clients, session.bucket, options.signal)) options.note(`removed the bucket of Terraform's state, gs://${session.bucket.name}`)
-      const result = await applyPlan(base.engine, direct)
-      return { removed: removed + result.changes, plan: whole }
-    } finally {
-      session.close()
-    }
-  } finally {
-    await lease.release()
   }
 }

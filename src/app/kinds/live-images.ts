@@ -60,6 +60,11 @@ export async function settledImage(context: Context, projectId: string, name: st
 
 /** All images that were made for a family, those that it does not show (yet, or any more) included. */
 export async function imagesOfFamily(context: Context, projectId: string, family: string): Promise<readonly LiveImage[]> {
+  return (await madeImages(context, projectId)).filter((image) => image.labels?.['kiln-family'] === family)
+}
+
+/** All images of the project that were made for some family. */
+export async function madeImages(context: Context, projectId: string): Promise<readonly LiveImage[]> {
   const compute = await context.clients.compute()
   const images: LiveImage[] = []
   let pageToken: string | undefined
@@ -67,7 +72,7 @@ export async function imagesOfFamily(context: Context, projectId: string, family
     const page: { readonly items?: LiveImage[]; readonly nextPageToken?: string | null } = await call(
       compute.images.list({ project: projectId, ...(pageToken === undefined ? {} : { pageToken }) }),
     )
-    images.push(...(page.items ?? []).filter((image) => image.labels?.['kiln-family'] === family))
+    images.push(...(page.items ?? []).filter((image) => image.labels?.['kiln-family'] !== undefined))
     pageToken = page.nextPageToken ?? undefined
   } while (pageToken !== undefined)
   return images

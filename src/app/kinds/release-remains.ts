@@ -1,10 +1,12 @@
 /** What releases make beside the engine, which knows none of it: the second group of blue/green, instance templates, and disks that were kept as evidence. */
+import type { compute_v1 } from '@googleapis/compute/build/v1.js'
 import type { Clients } from '../../client/clients.ts'
 import { call, isAbsent, isGone } from '../../client/errors.ts'
 import { lastSegment, waitForCompute } from '../../client/operations.ts'
 import type { KindContext } from '../../engine/types.ts'
 import { googleFleet } from '../../release/fleet.google.ts'
 import { templatePrefix } from '../../release/template.ts'
+import { stackLabel } from '../../resources/resource.ts'
 
 type Context = KindContext<Clients>
 
@@ -46,11 +48,20 @@ export async function removeTemplates(context: Context, projectId: string, stack
   for (const name of await releaseTemplates(context, projectId, stack)) await fleet.deleteTemplate(name)
 }
 
-/** The names of all templates that releases of the stack made. */
-export async function releaseTemplates({ clients, signal }: Context, projectId: string, stack: string): Promise<readonly string[]> {
-  const fleet = googleFleet(clients, { projectId, zone: '', signal })
+/** The names of all templates that releases of the stack made: its machines have the stack's label. */
+export async function releaseTemplates({ clients, signal }: Context, project: string, stack: string): Promise<readonly string[]> {
+  const compute = await clients.compute()
   const named = new RegExp(`^${templatePrefix(stack)}\\d{6,12}-[0-9a-f]{8}$`)
-  return ((await orNothing(fleet.templates(templatePrefix(stack)))) ?? []).map(({ name }) => name).filter((name) => named.test(name))
+  const names: string[] = []
+  let pageToken: string | undefined
+  do {
+    const page: compute_v1.Schema$InstanceTemplateList | undefined = await orNothing(
+      call(compute.instanceTemplates.list({ project, ...(pageToken === undefined ? {} : { pageToken }) }, { signal })),
+    )
+    for (const { name, properties } of page?.items ?? []) if (name && named.test(name) && properties?.labels?.[stackLabel] === stack) names.push(name)
+    pageToken = page?.nextPageToken ?? undefined
+  } while (pageToken !== undefined)
+  return names
 }
 
 /** In whatever zone they are. One that somebody has attached to a machine is theirs to delete. */
