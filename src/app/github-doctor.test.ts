@@ -2,13 +2,16 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { run } from '../host/exec.ts'
 import { removeAll } from '../host/files.ts'
 import { kilnHome } from '../host/home.ts'
 import { startTestIssuer } from '../oidc/testing-issuer.ts'
 import type { TestIssuer } from '../oidc/testing-issuer.ts'
-import { ownerToken, startCloud, stopCloud } from './cloud/control.ts'
+import { cloudStatus, ownerToken, startCloud, stopCloud } from './cloud/control.ts'
 import { examineGithubToken } from './github-doctor.ts'
+import type { GithubDoctorOptions } from './github-doctor.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'kiln-oidc-'))
 const home = kilnHome({ KILN_HOME: join(folder, 'home') })
@@ -44,10 +47,10 @@ afterAll(async () => {
   await removeAll(folder)
 })
 
-async function examine(claims: Readonly<Record<string, unknown>>): ReturnType<typeof examineGithubToken> {
+async function examine(claims: Readonly<Record<string, unknown>>, more: Partial<GithubDoctorOptions> = {}): ReturnType<typeof examineGithubToken> {
   const path = join(folder, 'token')
   await writeFile(path, await issuer.sign(claims))
-  return examineGithubToken({ home, dir: folder, token: path })
+  return examineGithubToken({ home, dir: folder, note: () => {}, token: path, ...more })
 }
 
 test('no provider: the next action is said', async () => {
@@ -71,4 +74,50 @@ test('the live provider decides, with the keys of the live issuer, also after th
   issuer.answerWith({ status: 503, body: 'down' })
   expect(await examine(claims)).toMatchObject({ admitted: false, failure: { name: 'key', message: expect.stringContaining('503') } })
   issuer.answerWith(undefined)
+})
+
+test('the account of the stack: its policy, or its project’s, must let the token act as it', async () => {
+  await mkdir(join(folder, 'with-github'), { recursive: true })
+  await writeFile(
+    join(folder, 'with-github', 'kiln.config.ts'),
+    `export default { project: { id: 'moshi-oidc' }, location: { region: 'us-central1' }, images: { base: { debian: 'bookworm' } }, github: { repository: 'moshi/moshi', repositoryId: '4711' } }
+`,
+  )
+  const claims = { sub: 'repo:moshi/moshi', aud: 'kiln', repository_id: '4711', ref: 'refs/heads/main' }
+  const look = (change: object = {}) => examine({ ...claims, ...change }, { dir: join(folder, 'with-github') })
+  const email = 'github-deployer@moshi-oidc.iam.gserviceaccount.com'
+  expect(await look()).toMatchObject({ admitted: false, failure: { name: 'account', message: `there is no service account ${email}`, next: expect.stringContaining('github') } })
+  await post('iam.googleapis.com/v1/projects/moshi-oidc/serviceAccounts', { accountId: 'github-deployer' })
+  expect(await look()).toMatchObject({ admitted: false, failure: { name: 'account', message: `the policy of ${email} names nobody` } })
+
+  const { provider } = await look()
+  const pool = provider.replace(/\/providers\/.*/, '')
+  const allow = (member: string, on = `iam.googleapis.com/v1/projects/moshi-oidc/serviceAccounts/${email}`) =>
+    post(`${on}:setIamPolicy`, { policy: { bindings: [{ role: 'roles/iam.workloadIdentityUser', members: [member] }] } })
+  await allow(`principalSet://iam.googleapis.com/${pool}/attribute.repository_id/1`)
+  expect((await look()).failure).toMatchObject({ name: 'account', message: expect.stringContaining('names others'), next: expect.stringContaining('add-iam-policy-binding') })
+  const subject = `principal://iam.googleapis.com/${pool}/subject/${claims.sub}`
+  await allow(subject)
+  const good = await look()
+  expect(good).toMatchObject({ admitted: true, principal: subject })
+  expect(good.steps.at(-1)).toEqual({ name: 'account', status: 'ok', message: `${subject} acts as ${email} by roles/iam.workloadIdentityUser` })
+  // refused before: there is nobody who could act
+  expect((await look({ sub: undefined })).steps.at(-1)).toMatchObject({ name: 'account', status: 'skipped' })
+})
+
+test('--target gcp asks Google: the same provider and policy through its own API, with the credentials of this machine', { timeout: 120_000 }, async () => {
+  const token = join(folder, 'token')
+  await writeFile(token, await issuer.sign({ sub: 'repo:moshi/moshi', aud: 'kiln', repository_id: '4711', ref: 'refs/heads/main' }))
+  await writeFile(join(folder, 'keys.json'), JSON.stringify({ keys: issuer.keys() }))
+  const kiln = fileURLToPath(new URL('../../kiln', import.meta.url))
+  const asked = ['doctor', 'github', '--target', 'gcp', '--json', '--token', token, '--keys', join(folder, 'keys.json'), '--stack', join(folder, 'with-github')]
+  // with the data folder of another pocket cloud, which is neither asked nor started
+  const elsewhere = join(folder, 'another-home')
+  const { stdout } = await run({ program: kiln, args: ['cloud', 'exec', '--', 'env', `KILN_HOME=${elsewhere}`, kiln, ...asked], env: { KILN_HOME: home.root } })
+  expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({
+    admitted: true,
+    provider: expect.stringMatching(/workloadIdentityPools\/github\/providers\/moshi$/),
+    steps: expect.arrayContaining([expect.objectContaining({ name: 'condition', status: 'ok' }), expect.objectContaining({ name: 'account', status: 'ok' })]),
+  })
+  expect(await cloudStatus(kilnHome({ KILN_HOME: elsewhere }))).toMatchObject({ running: false })
 })

@@ -3,19 +3,28 @@ import { readFile } from 'node:fs/promises'
 import type { JsonWebKey } from 'node:crypto'
 import { text as readStream } from 'node:stream/consumers'
 import { KilnError, describeError, systemErrorCode } from '../base/errors.ts'
+import { githubAccount } from '../config/checks.sections.ts'
 import { loadStack } from '../config/load.ts'
+import { readAccount } from '../github/account.ts'
+import type { LiveAccount } from '../github/account.ts'
 import { examineToken, issuerOf, tokenFromText } from '../github/examine.ts'
 import type { TokenReport } from '../github/examine.ts'
 import { chooseProvider, listProviders, providerFromJson } from '../github/provider.ts'
 import type { LiveProvider } from '../github/provider.ts'
 import type { KilnHome } from '../host/home.ts'
+import { serviceAccountEmail } from '../resources/service-account/resource.ts'
 import { IssuerError, createIssuerKeys, parseKeySetText } from '../oidc/issuer-keys.ts'
-import { startCloud } from './cloud/control.ts'
-import { pocketClients } from './stack/cloud-clients.ts'
+import { openCloud } from './stack/cloud.ts'
+import type { StackCloud, Target } from './stack/cloud.ts'
 
 export interface GithubDoctorOptions {
   readonly home: KilnHome
   readonly dir: string
+  readonly note: (text: string) => void
+  /** Whose provider and account are meant. Default: the pocket cloud. */
+  readonly target?: Target
+  /** In place of the target's own. */
+  readonly cloud?: StackCloud
   /** File with the token; `-` reads standard input. */
   readonly token: string
   /** Name of a live provider, or a file with one in JSON. */
@@ -29,17 +38,22 @@ export interface GithubDoctorOptions {
 /** Examines the token. Nothing is exchanged or changed. @throws KilnError E_NOT_FOUND, E_USAGE, of the config or the cloud */
 export async function examineGithubToken(options: GithubDoctorOptions): Promise<TokenReport & { readonly provider: string }> {
   const token = tokenFromText(options.token === '-' ? await readStream(options.stdin ?? process.stdin) : await readNamed(options.token, 'the token'))
-  const provider = await findProvider(options, token)
+  const { provider, account } = await findLive(options, token)
   const keys = await findKeys(options, provider)
-  return { ...examineToken({ token, provider, keys, nowMs: options.nowMs ?? Date.now() }), provider: provider.name }
+  const report = examineToken({ token, provider, keys, nowMs: options.nowMs ?? Date.now(), ...(account === undefined ? {} : { account }) })
+  return { ...report, provider: provider.name }
 }
 
-async function findProvider({ home, dir, provider }: GithubDoctorOptions, token: string): Promise<LiveProvider> {
-  if (provider !== undefined && provider.endsWith('.json')) return providerFromJson(parseJson(await readNamed(provider, 'the provider'), provider))
-  const project = (await loadStack(dir)).config.project.id
-  const { daemon } = await startCloud({ home })
-  const providers = await listProviders(pocketClients(home, daemon.url), project)
-  return chooseProvider(providers, { project, issuer: issuerOf(token), ...(provider === undefined ? {} : { name: provider }) })
+/** The provider, and the account that workflows act as where the config has the section `github`. A provider in a file is of a cloud that is not asked. */
+async function findLive(options: GithubDoctorOptions, token: string): Promise<{ readonly provider: LiveProvider; readonly account?: LiveAccount }> {
+  const { dir, provider: name } = options
+  if (name !== undefined && name.endsWith('.json')) return { provider: providerFromJson(parseJson(await readNamed(name, 'the provider'), name)) }
+  const { config } = await loadStack(dir)
+  const project = config.project.id
+  const { clients } = options.cloud ?? (await openCloud(options))
+  const provider = chooseProvider(await listProviders(clients, project), { project, issuer: issuerOf(token), ...(name === undefined ? {} : { name }) })
+  if (config.github === undefined) return { provider }
+  return { provider, account: await readAccount(clients, project, serviceAccountEmail({ projectId: project, accountId: githubAccount })) }
 }
 
 async function findKeys({ keys }: GithubDoctorOptions, { oidc }: LiveProvider): Promise<readonly JsonWebKey[] | { readonly unavailable: string }> {

@@ -1,6 +1,6 @@
 /**
- * Whether a GitHub OIDC token would be admitted, and which claim is in the way. The steps are those of the exchange itself; here each failure also gets the
- * next action in GitHub's terms. https://docs.github.com/en/actions/reference/security/oidc
+ * Whether a GitHub OIDC token would be admitted, and which claim is in the way. The steps are those of the exchange itself, and of acting as the stack's account
+ * afterwards; here each failure also gets the next action in GitHub's terms. https://docs.github.com/en/actions/reference/security/oidc
  */
 import type { JsonWebKey } from 'node:crypto'
 import { KilnError } from '../base/errors.ts'
@@ -8,11 +8,15 @@ import { evaluateToken } from '../oidc/evaluate.ts'
 import type { Step } from '../oidc/evaluate.ts'
 import { parseJwt } from '../oidc/jwt.ts'
 import { audiencesOf, federatedPrincipal } from '../oidc/provider.ts'
+import { examineAccount } from './account.ts'
+import type { LiveAccount } from './account.ts'
 import type { LiveProvider } from './provider.ts'
 
 export interface ExamineRequest {
   readonly token: string
   readonly provider: LiveProvider
+  /** The account that the workflow acts as; undefined: the exchange alone is examined. */
+  readonly account?: LiveAccount
   /** The issuer's keys, or why they could not be had: then nobody is admitted, but everything else is examined. */
   readonly keys: readonly JsonWebKey[] | { readonly unavailable: string }
   readonly nowMs: number
@@ -20,7 +24,7 @@ export interface ExamineRequest {
 
 /** A step of the exchange, and what to do when it failed. */
 export interface ExaminedStep extends Omit<Step, 'error' | 'name'> {
-  readonly name: Step['name'] | 'provider'
+  readonly name: Step['name'] | 'provider' | 'account'
   readonly next?: string
 }
 
@@ -61,7 +65,7 @@ export function issuerOf(token: string): unknown {
 }
 
 /** Examines every step, also those after a failure where they can be. Never throws for what is in a token. */
-export function examineToken({ token, provider, keys, nowMs }: ExamineRequest): TokenReport {
+export function examineToken({ token, provider, account, keys, nowMs }: ExamineRequest): TokenReport {
   const known = 'unavailable' in keys ? undefined : keys
   const evaluation = evaluateToken({ token, provider: provider.oidc, nowMs, ...(known === undefined ? {} : { keys: known }) })
   const use: ExaminedStep =
@@ -73,9 +77,13 @@ export function examineToken({ token, provider, keys, nowMs }: ExamineRequest): 
           message: `${provider.outOfUse}: ${provider.name}`,
           next: 'enable or restore it: gcloud iam workload-identity-pools … update-oidc --no-disabled, or undelete',
         }
-  const steps = [use, ...evaluation.steps.map((step) => explain(step, provider, keys))]
-  const failure = steps.find((step) => step.status === 'failed')
   const principal = evaluation.identity === undefined ? undefined : federatedPrincipal(provider.oidc, evaluation.identity)
+  const acting: ExaminedStep | undefined =
+    account === undefined
+      ? undefined
+      : { name: 'account', ...(principal === undefined ? { status: 'skipped', message: `not looked at: nobody to act as ${account.email}` } : examineAccount(account, principal)) }
+  const steps = [use, ...evaluation.steps.map((step) => explain(step, provider, keys)), ...(acting === undefined ? [] : [acting])]
+  const failure = steps.find((step) => step.status === 'failed')
   return {
     // Without keys the signature was not looked at, and that admits nobody.
     admitted: failure === undefined && known !== undefined,

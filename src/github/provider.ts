@@ -44,7 +44,7 @@ export function chooseProvider(providers: readonly LiveProvider[], wanted: { rea
   const known = providers.map(short).join(', ')
   if (providers.length === 0)
     throw new KilnError('E_NOT_FOUND', `the project ${project} has no workload identity provider for OIDC`, {
-      hint: 'a `github` section in kiln.config.ts and `kiln up` make one; of another cloud: --provider FILE with what `gcloud iam workload-identity-pools providers describe --format json` prints',
+      hint: 'a `github` section in kiln.config.ts and `kiln up` make one; --target gcp looks at the project on Google; of another cloud: --provider FILE with what `gcloud iam workload-identity-pools providers describe --format json` prints',
     })
   const named = name === undefined ? providers : providers.filter((each) => [each.name, short(each), each.oidc.providerId].includes(name))
   if (named.length === 0) throw new KilnError('E_NOT_FOUND', `the project ${project} has no workload identity provider ${name}`, { hint: `it has: ${known}` })

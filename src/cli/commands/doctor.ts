@@ -6,7 +6,7 @@ import { diagnose, installMissing, machineFacts } from '../../app/doctor.ts'
 import type { Finding } from '../../app/doctor.ts'
 import type { GcpFinding } from '../../app/gcp/findings.ts'
 import { defineCommand } from '../define-command.ts'
-import { isOnGoogle, targetOption } from '../target.ts'
+import { isOnGoogle, targetOf, targetOption } from '../target.ts'
 import { verbOptions } from '../with-progress.ts'
 
 export function addDoctorCommand(program: Command): void {
@@ -47,14 +47,18 @@ export function addDoctorCommand(program: Command): void {
   doctor.enablePositionalOptions()
   defineCommand(doctor, {
     name: 'github',
-    summary: 'whether a GitHub OIDC token would be admitted by the workload identity provider, and which claim is in the way',
+    summary: 'whether a GitHub OIDC token would be admitted by the workload identity provider, may act as the account of the stack, and which claim is in the way',
     options: [
       { flags: '--token <file>', help: 'file with the token, - for standard input' },
       { flags: '--provider <name>', help: 'POOL/PROVIDER of the project, or a .json file with one as gcloud describes it (default: the one of the project)' },
       { flags: '--keys <file>', help: "the issuer's keys as a JWKS file, instead of asking the issuer" },
+      targetOption,
     ],
     stack: true,
-    footer: 'Nothing is exchanged: the token is decoded, and the steps of the exchange are evaluated here. Exit code 1 when it would be refused.',
+    footer: [
+      'Nothing is exchanged: the token is decoded, and the steps of the exchange are evaluated here. Exit code 1 when it would be refused.',
+      'With --target gcp the provider, and the policy of the account that the section `github` of the config makes, are those that are live on Google.',
+    ].join('\n'),
     async action(invocation) {
       const { token, provider, keys } = invocation.options as { readonly token?: string; readonly provider?: string; readonly keys?: string }
       if (token === undefined) throw new KilnError('E_USAGE', 'which token? none is named', { hint: 'kiln doctor github --token FILE (- for standard input)' })
@@ -62,6 +66,8 @@ export function addDoctorCommand(program: Command): void {
       const report = await examineGithubToken({
         home: invocation.home,
         dir: invocation.stackDir(),
+        note: invocation.note,
+        target: targetOf(invocation),
         token,
         ...(provider === undefined ? {} : { provider }),
         ...(keys === undefined ? {} : { keys }),
