@@ -5,25 +5,20 @@
  * Ownership: a row in `blob_refs` keeps a blob. `write` pins its result in memory until `retain` or `unpin`, so that a blob
  * that is dropped by one owner cannot vanish under another that just wrote the same bytes.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { ReadStream } from 'node:fs'
-import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { crc32c } from '@node-rs/crc32'
 import { KIB } from '../base/units.ts'
 import { exists, explainDiskError, syncFolder } from '../host/files.ts'
+import { createBodyWriter } from './body-writer.ts'
+import { createChecksummer } from './checksums.ts'
+import type { Checksums } from './checksums.ts'
 import type { Database, Migrations } from './database.ts'
 
-export interface Blob {
-  /** Hex. */
-  readonly sha256: string
+export interface Blob extends Checksums {
   readonly sizeBytes: number
-  /** Base64, as Cloud Storage writes it. */
-  readonly md5: string
-  /** Base64 of the big-endian value, as Cloud Storage writes it. */
-  readonly crc32c: string
 }
 
 export interface WriteOptions {
@@ -47,7 +42,7 @@ export const blobMigrations: Migrations = {
 }
 
 export interface BlobStore {
-  /** Takes a stream to its end; durable when it resolves. The result is pinned. @throws BlobTooLargeError, KilnError E_DISK_FULL, or the stream's own error. */
+  /** Takes a stream to its end, each chunk before it asks for the next; durable when it resolves. The result is pinned. @throws BlobTooLargeError, KilnError E_DISK_FULL, or the stream's own error. */
   write(source: AsyncIterable<Uint8Array>, options?: WriteOptions): Promise<Blob>
   /** Path of a blob, to read only. */
   path(sha256: string): string
@@ -67,7 +62,7 @@ export interface BlobStore {
   collect(includeTemporary?: boolean): Promise<void>
 }
 
-/** What one write takes at least, and one read of a large blob: fewer turns of the thread pool. */
+/** What one read of a large blob takes: fewer turns of the thread pool. */
 const CHUNK_BYTES = 256 * KIB
 
 /** Opens the blob folder; `database` holds the references. */
@@ -123,44 +118,23 @@ export function openBlobStore(root: string, database: Database): BlobStore {
     const temporary = join(temporaryFolder, randomBytes(12).toString('hex'))
     const maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY
     const file = await open(temporary, 'wx', 0o600)
+    const checksums = createChecksummer()
+    const writer = createBodyWriter(file, 0, checksums)
     try {
-      const sha256 = createHash('sha256')
-      const md5 = createHash('md5')
-      let crc = 0
       let sizeBytes = 0
-      let waiting: Uint8Array[] = []
-      let waitingBytes = 0
-      // The disk works while the next chunks come and are hashed.
-      let writing: Promise<void> = Promise.resolve()
-      const flush = async (): Promise<void> => {
-        await writing
-        if (waitingBytes > 0) writing = writeAll(file, waiting)
-        // Whoever awaits it next is told; until then it is no news.
-        writing.catch(() => {})
-        waiting = []
-        waitingBytes = 0
+      for await (const chunk of source) {
+        sizeBytes += chunk.length
+        if (sizeBytes > maxBytes) throw new BlobTooLargeError(maxBytes)
+        await writer.add(chunk)
       }
-      try {
-        for await (const chunk of source) {
-          sizeBytes += chunk.length
-          if (sizeBytes > maxBytes) throw new BlobTooLargeError(maxBytes)
-          waiting.push(chunk)
-          waitingBytes += chunk.length
-          sha256.update(chunk)
-          md5.update(chunk)
-          crc = crc32c(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength), crc)
-          if (waitingBytes >= CHUNK_BYTES) await flush()
-        }
-        await flush()
-      } finally {
-        await writing
-      }
+      await writer.drain()
       await file.sync()
       await file.close()
-      const blob: Blob = { sha256: sha256.digest('hex'), sizeBytes, md5: md5.digest('base64'), crc32c: crc32cBase64(crc) }
+      const blob: Blob = { ...checksums.digest(), sizeBytes }
       await put(temporary, blob.sha256)
       return blob
     } catch (error) {
+      await writer.close()
       await file.close().catch(() => {})
       await rm(temporary, { force: true })
       throw explainDiskError(error, temporary)
@@ -205,26 +179,6 @@ export function openBlobStore(root: string, database: Database): BlobStore {
     unpin,
     adopt: (file, blob) => put(file, blob.sha256),
     collect,
-  }
-}
-
-/** The base64 form in which Cloud Storage shows a CRC32C. */
-export function crc32cBase64(value: number): string {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(value >>> 0)
-  return bytes.toString('base64')
-}
-
-async function writeAll(file: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
-  let left = [...chunks]
-  while (left.length > 0) {
-    let { bytesWritten } = await file.writev(left)
-    const first = left.findIndex((chunk) => {
-      if (bytesWritten < chunk.length) return true
-      bytesWritten -= chunk.length
-      return false
-    })
-    left = first === -1 ? [] : [left[first]?.subarray(bytesWritten) ?? new Uint8Array(), ...left.slice(first + 1)]
   }
 }
 

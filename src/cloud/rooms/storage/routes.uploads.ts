@@ -1,4 +1,5 @@
 /** Uploads in all three forms. https://cloud.google.com/storage/docs/uploads-downloads */
+import { freedChunks } from '../../../store/body-writer.ts'
 import { ApiError, invalidArgument } from '../../kernel/api-error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Target } from '../../kernel/policy.ts'
@@ -49,7 +50,7 @@ export function uploadRoutes(kernel: Kernel, buckets: BucketService, objects: Ob
     const uploadType = request.query['uploadType'] ?? request.query['upload_protocol'] ?? (String(request.headers['x-goog-upload-protocol'] ?? '') || 'media')
     if (uploadType === 'resumable') return start(request)
     if (uploadType === 'multipart') {
-      const upload = await parseMultipart(request.stream, parseBoundary(request.headers['content-type'] ?? ''))
+      const upload = await parseMultipart(freedChunks(request.stream), parseBoundary(request.headers['content-type'] ?? ''))
       const object = toNewObject(request, parseObjectBody(upload.metadata), upload.contentType)
       return presentObject(await objects.insert(object, upload.content, contentLength(request)), request.hostUrl)
     }
@@ -59,7 +60,7 @@ export function uploadRoutes(kernel: Kernel, buckets: BucketService, objects: Ob
       request.query['contentEncoding'] === undefined ? {} : { contentEncoding: request.query['contentEncoding'] },
       request.headers['content-type'],
     )
-    return presentObject(await objects.insert(object, request.stream, contentLength(request)), request.hostUrl)
+    return presentObject(await objects.insert(object, freedChunks(request.stream), contentLength(request)), request.hostUrl)
   }
 
   async function start(request: RouteRequest): Promise<unknown> {

@@ -5,6 +5,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { requireFreeSpace } from '../../../host/files.ts'
 import { BlobTooLargeError } from '../../../store/blobs.ts'
 import type { Blob } from '../../../store/blobs.ts'
+import { freedChunks } from '../../../store/body-writer.ts'
 import { bucketNotFound, objectNotFound } from './errors.ts'
 import { checkHashes } from './media/hashes.ts'
 import type { ExpectedHashes } from './media/hashes.ts'
@@ -236,7 +237,7 @@ function blobOwner(object: StoredObject): string {
 }
 
 async function* joinBlobs(readers: readonly (() => Readable)[]): AsyncGenerator<Uint8Array> {
-  for (const open of readers) yield* open() as AsyncIterable<Uint8Array>
+  for (const open of readers) yield* freedChunks(open())
 }
 
 function toExpected(body: ObjectBody): ExpectedHashes {

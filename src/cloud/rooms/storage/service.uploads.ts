@@ -9,6 +9,7 @@ import { systemErrorCode } from '../../../base/errors.ts'
 import { newSecret } from '../../../base/ids.ts'
 import { MIB } from '../../../base/units.ts'
 import { requireFreeSpace } from '../../../host/files.ts'
+import { freedChunks } from '../../../store/body-writer.ts'
 import { ApiError, invalidArgument, notFound, permissionDenied } from '../../kernel/api-error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ExpectedHashes } from './media/hashes.ts'
@@ -107,7 +108,7 @@ export function createUploadService(kernel: Kernel, store: UploadStore, objects:
     let position = start
     let unsynced = 0
     try {
-      for await (const chunk of content as AsyncIterable<Buffer>) {
+      for await (const chunk of freedChunks(content)) {
         const fresh = chunk.subarray(Math.min(chunk.length, Math.max(0, file.sizeBytes() - position)))
         position += chunk.length
         if (position > limit || (expected !== undefined && position - start > expected))
@@ -119,10 +120,14 @@ export function createUploadService(kernel: Kernel, store: UploadStore, objects:
         store.setProgress(upload.id, await file.sync(), totalBytes)
       }
     } finally {
-      if (file.isBroken()) {
-        open.delete(upload.id)
-        await file.close()
-      } else store.setProgress(upload.id, await file.sync(), totalBytes)
+      try {
+        store.setProgress(upload.id, await file.sync(), totalBytes)
+      } finally {
+        if (file.isBroken()) {
+          open.delete(upload.id)
+          await file.close()
+        }
+      }
     }
     if (expected !== undefined && position - start < expected) throw invalidArgument('The request has fewer bytes than its Content-Range says.', { reason: 'badRequest' })
   }

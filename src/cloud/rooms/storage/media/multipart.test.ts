@@ -19,7 +19,7 @@ async function* pieces(body: Buffer, size: () => number): AsyncGenerator<Uint8Ar
 async function parse(body: Buffer, size: () => number, boundary = 'B-1'): Promise<Parsed> {
   const upload = await parseMultipart(pieces(body, size), boundary)
   const content: Uint8Array[] = []
-  for await (const chunk of upload.content) content.push(chunk)
+  for await (const chunk of upload.content) content.push(Buffer.from(chunk))
   return { metadata: upload.metadata, contentType: upload.contentType, content: Buffer.concat(content) }
 }
 

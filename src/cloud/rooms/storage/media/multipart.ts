@@ -3,18 +3,21 @@
  * The bytes are streamed. gcloud quotes its boundary with single quotes and ends lines with a bare \n, so the first boundary line tells which line end counts:
  * otherwise a file that ends with \r could not be told from a CRLF line end.
  */
+import { KIB } from '../../../../base/units.ts'
 import { invalidArgument } from '../../../kernel/api-error.ts'
 
 const MAX_LINE_BYTES = 16 * 1024
 const MAX_HEADER_LINES = 100
 const MAX_METADATA_BYTES = 1024 * 1024
+/** Room for what a socket gives at once and for the beginning of a boundary. */
+const SPACE_BYTES = 68 * KIB
 
 export interface MultipartUpload {
   /** The text of the JSON part. */
   readonly metadata: string
   /** Content type of the second part, when it names one. */
   readonly contentType: string | undefined
-  /** The bytes of the second part. Ends with an error when the closing boundary does not come. */
+  /** The bytes of the second part, each piece to be used before the next is asked for. Ends with an error when the closing boundary does not come. */
   readonly content: AsyncIterable<Uint8Array>
 }
 
@@ -47,7 +50,7 @@ export async function parseMultipart(source: AsyncIterable<Uint8Array>, boundary
   for await (const piece of reader.until(delimiter)) {
     sizeBytes += piece.length
     if (sizeBytes > MAX_METADATA_BYTES) throw malformed('the metadata part is too large')
-    metadata.push(piece)
+    metadata.push(Buffer.from(piece))
   }
   await reader.line()
   const headers = await readHeaders(reader)
@@ -87,6 +90,7 @@ function trimLine(line: Buffer): Buffer {
   return line.subarray(0, end)
 }
 
+/** What it gives is a part of its one buffer, which the next call fills again. */
 interface Reader {
   /** The next line with its end; the last one may lack it; empty at the end of the body. */
   line(): Promise<Buffer>
@@ -97,7 +101,9 @@ interface Reader {
 
 function createReader(source: AsyncIterable<Uint8Array>): Reader {
   const iterator = source[Symbol.asyncIterator]()
-  let held: Buffer = Buffer.alloc(0)
+  let space = Buffer.allocUnsafeSlow(SPACE_BYTES)
+  /** What is read and not yet given out: a part of `space`. */
+  let held = space.subarray(0, 0)
   let ended = false
 
   async function more(): Promise<boolean> {
@@ -107,8 +113,12 @@ function createReader(source: AsyncIterable<Uint8Array>): Reader {
       ended = true
       return false
     }
-    const chunk = Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength)
-    held = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+    const sizeBytes = held.length + next.value.length
+    const wider = sizeBytes > space.length ? Buffer.allocUnsafeSlow(sizeBytes) : space
+    held.copy(wider)
+    wider.set(next.value, held.length)
+    space = wider
+    held = space.subarray(0, sizeBytes)
     return true
   }
 
@@ -126,7 +136,7 @@ function createReader(source: AsyncIterable<Uint8Array>): Reader {
         from = held.length
         if (await more()) continue
         const line = held
-        held = Buffer.alloc(0)
+        held = held.subarray(held.length)
         return line
       }
     },
@@ -171,8 +181,8 @@ function createReader(source: AsyncIterable<Uint8Array>): Reader {
       }
     },
     async drain() {
-      held = Buffer.alloc(0)
-      while (await more()) held = Buffer.alloc(0)
+      held = held.subarray(held.length)
+      while (await more()) held = held.subarray(held.length)
     },
   }
 }

@@ -2,31 +2,33 @@
  * The file of an unfinished upload. Hashes are kept up to date while bytes arrive; after a restart they are made again from the file,
  * which is first cut to the length that is known to be on the disk.
  */
-import { createHash } from 'node:crypto'
-import type { Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { crc32c } from '@node-rs/crc32'
+import { KIB } from '../../../../base/units.ts'
 import { explainDiskError, syncFolder } from '../../../../host/files.ts'
-import { crc32cBase64 } from '../../../../store/blobs.ts'
 import type { Blob } from '../../../../store/blobs.ts'
+import { createBodyWriter, freedChunks } from '../../../../store/body-writer.ts'
+import { createChecksummer } from '../../../../store/checksums.ts'
 
 export interface PartFile {
   readonly path: string
-  /** Bytes written so far. */
+  /** Bytes taken so far; those of the last `append` calls are in the file after `sync`. */
   sizeBytes(): number
-  /** @throws KilnError E_DISK_FULL */
+  /** @throws KilnError E_DISK_FULL, also for what was appended before */
   append(chunk: Uint8Array): Promise<void>
   /** True after a failed write: hashes and file differ, and it must be opened anew. */
   isBroken(): boolean
-  /** Flushes to the disk; gives the length that is now safe. */
+  /** Writes what is waiting and flushes to the disk; gives the length that is now safe. @throws KilnError E_DISK_FULL */
   sync(): Promise<number>
   /** Flushes and closes; the file's hashes. Nothing can be appended afterwards. */
   finish(): Promise<Blob>
   close(): Promise<void>
 }
+
+/** What one read takes when the hashes are made again. */
+const READ_BYTES = 256 * KIB
 
 /** Opens or makes the file with exactly `sizeBytes` of what it had. @throws Error when the file is shorter than that */
 export async function openPartFile(path: string, sizeBytes: number): Promise<PartFile> {
@@ -43,52 +45,51 @@ export async function openPartFile(path: string, sizeBytes: number): Promise<Par
 }
 
 async function hashed(path: string, file: FileHandle, sizeBytes: number): Promise<PartFile> {
-  const sha256: Hash = createHash('sha256')
-  const md5: Hash = createHash('md5')
-  let crc = 0
-  let written = 0
+  const checksums = createChecksummer()
+  let taken = 0
   let isBroken = false
-
-  function digest(chunk: Uint8Array): void {
-    sha256.update(chunk)
-    md5.update(chunk)
-    crc = crc32c(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength), crc)
-    written += chunk.length
+  if (sizeBytes > 0) {
+    for await (const chunk of freedChunks(createReadStream(path, { end: sizeBytes - 1, highWaterMark: READ_BYTES }))) {
+      checksums.update(chunk)
+      taken += chunk.length
+    }
   }
+  if (taken !== sizeBytes) throw new Error(`${path} has ${taken} bytes instead of ${sizeBytes}`)
+  const writer = createBodyWriter(file, sizeBytes, checksums)
 
-  if (sizeBytes > 0) for await (const chunk of createReadStream(path, { end: sizeBytes - 1 }) as AsyncIterable<Buffer>) digest(chunk)
-  if (written !== sizeBytes) throw new Error(`${path} has ${written} bytes instead of ${sizeBytes}`)
+  /** A file whose write failed is opened again from its safe length. */
+  async function written(work: Promise<void>): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      isBroken = true
+      throw explainDiskError(error, path)
+    }
+  }
 
   return {
     path,
-    sizeBytes: () => written,
+    sizeBytes: () => taken,
     async append(chunk) {
-      // The disk works while the hashes are made; a file whose write failed is opened again from its safe length.
-      const writing = writeAll(file, chunk, written)
-      digest(chunk)
-      try {
-        await writing
-      } catch (error) {
-        isBroken = true
-        throw explainDiskError(error, path)
-      }
+      taken += chunk.length
+      await written(writer.add(chunk))
     },
     isBroken: () => isBroken,
     async sync() {
-      const safe = written
+      await written(writer.drain())
+      const safe = taken
       await file.datasync()
       return safe
     },
     async finish() {
+      await written(writer.drain())
       await file.sync()
       await file.close()
-      return { sha256: sha256.digest('hex'), sizeBytes: written, md5: md5.digest('base64'), crc32c: crc32cBase64(crc) }
+      return { ...checksums.digest(), sizeBytes: taken }
     },
-    close: () => file.close(),
+    async close() {
+      await writer.close()
+      await file.close()
+    },
   }
-}
-
-async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
-  let offset = 0
-  while (offset < chunk.length) offset += (await file.write(chunk, offset, chunk.length - offset, position + offset)).bytesWritten
 }
