@@ -6,6 +6,7 @@ import type { LoadedStack } from '../../config/load.ts'
 import { isServerImage } from '../../config/schema.images.ts'
 import type { KilnHome } from '../../host/home.ts'
 import { hashInputs, imageKey } from '../../image/key.ts'
+import type { LockFile } from '../../image/types.ts'
 import { buildWithPacker, settlePacker } from '../../packer/build.ts'
 import { findPacker } from '../../packer/program.ts'
 import { familyVariable, packerFiles, packerFolder, packerVariables, versionVariable } from '../../synth/images/templates.ts'
@@ -20,7 +21,7 @@ export interface PackerPartsOptions {
   readonly home: KilnHome
   readonly stack: LoadedStack
   readonly specs: ImageSpecs
-  readonly queue: BakeQueue
+  readonly queue: Pick<BakeQueue, 'lock'>
   readonly signal: AbortSignal
 }
 
@@ -32,7 +33,7 @@ export async function createPackerParts(options: PackerPartsOptions): Promise<Pa
   const workDir = (family: string): string => join(home.engine, 'packer', config.project.id, family)
   return {
     keyOf(family, wheels) {
-      const { inputs } = imageKey(specs.spec(family, wheels), queue.lock())
+      const { inputs } = imageKey(specs.spec(family, wheels), ofOtherImages(queue.lock(), stack))
       return { key: hashInputs({ ...inputs, engine: 'packer', template: templates.get(family) ?? '' }), resolved: true }
     },
     settle: (family, progress, signal) => settlePacker({ dir: stack.dir, workDir: workDir(family), signal, note: progress.note }),
@@ -73,6 +74,11 @@ export async function createPackerParts(options: PackerPartsOptions): Promise<Pa
       })
     },
   }
+}
+
+/** `kiln.lock` pins what is baked. Packer takes Debian's packages of the day, so that an entry that comes later (wheels are built in the base image) is no other image. */
+function ofOtherImages(lock: LockFile, { config }: LoadedStack): LockFile {
+  return { ...lock, images: Object.fromEntries(Object.entries(lock.images).filter(([family]) => config.images[family]?.engine !== 'packer')) }
 }
 
 /** For each image a digest of the files that make it, and what it is made from. */

@@ -29,9 +29,11 @@ export async function readSynthInput(stack: LoadedStack, imports: boolean, signa
 }
 
 function imageFacts(spec: ImageSpec, lock: LockFile, { config }: LoadedStack): ImageFacts {
-  const versions = Object.fromEntries((lock.images[spec.name]?.debian ?? []).map((one) => [one.name, one.version]))
-  if (spec.type === 'base') return { type: 'base', versions }
   const image = config.images[spec.name]
+  // Packer runs at any time later, when the archive may have only newer versions
+  const locked = image?.engine === 'packer' ? [] : (lock.images[spec.name]?.debian ?? [])
+  const versions = Object.fromEntries(locked.map((one) => [one.name, one.version]))
+  if (spec.type === 'base') return { type: 'base', versions }
   const locals = image !== undefined && 'from' in image ? Object.keys(image.files) : []
   return {
     type: 'server',
