@@ -39,6 +39,18 @@ export async function endProcess(identity: ProcessIdentity, graceMs = 5000, sign
   }
 }
 
+/** Processor time that exactly this process had with all its threads, while it runs; then 0. */
+export async function processorMs(identity: ProcessIdentity): Promise<number> {
+  if (!(await isRunning(identity))) return 0
+  const stat = await readFile(`/proc/${identity.pid}/stat`, 'utf8').catch(() => '')
+  // utime and stime, fields 14 and 15 of proc(5): for programs a clock tick is always a hundredth of a second.
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+  return (Number(user ?? 0) + Number(system ?? 0)) * 10
+}
+
 /**
  * Sets how much the session of a process gives way to other sessions, from 0 (not at all) to 19. Where Linux groups processes by session (sched(7), "The autogroup feature"), a process's
  * own niceness counts only among those of its session, and unlike that it may be taken back. Does nothing where there are no such groups, or no such process.

@@ -97,11 +97,18 @@ export interface StartOptions {
   readonly note?: string
 }
 
+/** The machine of which a snapshot is made. */
+export interface SeedMachine {
+  /** Processor time that it had so far, which says how far it is on a host that is busy as well. */
+  processorMs(): Promise<number>
+  /** Somebody waits for it: from now on it gives way to nobody. */
+  hurry(): Promise<void>
+}
+
 export interface MakeOptions {
   readonly timeoutMs: number
   readonly signal?: AbortSignal
-  /** Somebody waits for the snapshot. */
-  readonly hurry?: Promise<void>
+  readonly onBegun?: (machine: SeedMachine) => void
 }
 
 /** The ability to begin machines from memory. A driver that has it makes snapshots that only itself, of the same `fingerprint`, understands. */
@@ -110,10 +117,10 @@ export interface Snapshots {
   fingerprint(): Promise<string>
   /**
    * Boots a machine with the disks, processors and memory of `spec` in `folder`, on networks that lead nowhere, until its guest waits to be told who it is; then saves its memory and ends it.
-   * The machine ends with this process, in whatever way that ends. It gives way to other machines until `hurry` resolves. Guests that know nothing of snapshots never get there.
+   * The machine ends with this process, in whatever way that ends. It gives way to other machines. Gives the processor time that it took. Guests that know nothing of snapshots never get there.
    * @throws KilnError E_VM when the guest does not get there within `timeoutMs`; the abort reason. `files` are then gone.
    */
-  make(folder: string, spec: VmSpec, files: SnapshotFiles, options: MakeOptions): Promise<void>
+  make(folder: string, spec: VmSpec, files: SnapshotFiles, options: MakeOptions): Promise<{ readonly processorMs: number }>
 }
 
 export interface VmDriver {

@@ -29,6 +29,8 @@ export interface FakeDriver extends VmDriver {
   failSnapshots(error: Error | undefined): void
   /** Snapshots wait for this before they are whole. */
   holdSnapshots(until: Promise<unknown>): void
+  /** The machine of a snapshot had so much processor time; one takes 10 s of it. */
+  setSeedProcessorMs(processorMs: number): void
   /** As after an update of what machines are made with. */
   setFingerprint(fingerprint: string): void
   /** What was asked of the driver so far, oldest first: "start dev", "reset dev", "kill dev", "snapshot seed", "hurry seed", "resume dev". */
@@ -58,6 +60,7 @@ export function createFakeDriver(): FakeDriver {
     resumeError: undefined as Error | undefined,
     snapshotError: undefined as Error | undefined,
     snapshotHold: undefined as Promise<unknown> | undefined,
+    seedProcessorMs: 0,
     fingerprint: 'fake 1',
   }
 
@@ -66,9 +69,9 @@ export function createFakeDriver(): FakeDriver {
     return record === undefined ? undefined : fakeVm(resolve(folder), record, calls, controls)
   }
 
-  async function makeSnapshot(folder: string, spec: VmSpec, files: SnapshotFiles, options: MakeOptions): Promise<void> {
+  async function makeSnapshot(folder: string, spec: VmSpec, files: SnapshotFiles, options: MakeOptions): Promise<{ readonly processorMs: number }> {
     calls.push(`snapshot ${spec.name}`)
-    void options.hurry?.then(() => calls.push(`hurry ${spec.name}`))
+    options.onBegun?.({ processorMs: async () => controls.seedProcessorMs, hurry: async () => void calls.push(`hurry ${spec.name}`) })
     try {
       await mkdir(folder, { recursive: true })
       await writeFile(files.memory, `memory of ${spec.name}`)
@@ -76,6 +79,7 @@ export function createFakeDriver(): FakeDriver {
       await (options.signal === undefined ? held : Promise.race([held, aborted(options.signal)]))
       if (controls.snapshotError !== undefined) throw controls.snapshotError
       await writeFile(files.state, `state of ${spec.name} with ${spec.cpus} processors and ${spec.memoryMib} MiB`)
+      return { processorMs: 10_000 }
     } catch (error) {
       for (const path of [files.memory, files.state]) await rm(path, { force: true })
       throw error
@@ -126,6 +130,7 @@ export function createFakeDriver(): FakeDriver {
     failNextResume: (error) => (controls.resumeError = error),
     failSnapshots: (error) => (controls.snapshotError = error),
     holdSnapshots: (until) => (controls.snapshotHold = until),
+    setSeedProcessorMs: (processorMs) => (controls.seedProcessorMs = processorMs),
     setFingerprint: (fingerprint) => (controls.fingerprint = fingerprint),
     end: async (folder, reason = 'guest power-off', clean = reason === 'guest power-off') => {
       const record = await readRecord(folder)

@@ -6,7 +6,7 @@ import { canonicalJson } from '../../base/json.ts'
 import { run } from '../../host/exec.ts'
 import { removeAll, syncFile } from '../../host/files.ts'
 import type { KilnHome } from '../../host/home.ts'
-import { endProcess, isRunning, setSessionNiceness } from '../../host/process.ts'
+import { endProcess, isRunning, processorMs, setSessionNiceness } from '../../host/process.ts'
 import type { Accelerator } from '../accelerator.ts'
 import type { Snapshots, VmSpec } from '../driver.ts'
 import { qemuArguments } from './arguments.ts'
@@ -45,7 +45,7 @@ export function createSnapshots({ home, accelerator, startTimeoutMs }: SeedOptio
         }),
       )
     },
-    async make(folder, spec, files, { timeoutMs, signal, hurry }) {
+    async make(folder, spec, files, { timeoutMs, signal, onBegun }) {
       const paths = vmFiles(folder)
       const port = warmSocketPath(home, folder)
       const seed: VmSpec = { ...asSeed(spec), tiedToStarter: true }
@@ -55,9 +55,13 @@ export function createSnapshots({ home, accelerator, startTimeoutMs }: SeedOptio
         await writeFile(files.memory, '', { mode: 0o600 })
         await writeFile(files.state, '', { mode: 0o600 })
         const launched = await launchMachine(home, paths, record, { role: 'seed', memory: files.memory, port })
-        void hurry?.then(async () => {
-          if (await isRunning(launched.identity)) await setSessionNiceness(launched.identity.pid, 0)
+        onBegun?.({
+          processorMs: () => processorMs(launched.identity),
+          hurry: async () => {
+            if (await isRunning(launched.identity)) await setSessionNiceness(launched.identity.pid, 0)
+          },
         })
+        let usedMs = 0
         try {
           await untilReady(launched, record, startTimeoutMs, signal)
           const alive = async (): Promise<void> => {
@@ -66,6 +70,7 @@ export function createSnapshots({ home, accelerator, startTimeoutMs }: SeedOptio
           }
           await untilSeedReady(port, alive, { timeoutMs, signal })
           await withQmp(record.qmpSocket, (qmp) => saveState(qmp, files, signal))
+          usedMs = await processorMs(launched.identity)
         } finally {
           await endProcess(launched.identity)
           await removeAll(record.qmpSocket)
@@ -73,6 +78,7 @@ export function createSnapshots({ home, accelerator, startTimeoutMs }: SeedOptio
         }
         await syncFile(files.memory)
         await syncFile(files.state)
+        return { processorMs: usedMs }
       } catch (error) {
         for (const path of [files.memory, files.state]) await rm(path, { force: true })
         throw error

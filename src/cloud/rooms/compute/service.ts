@@ -49,8 +49,6 @@ export interface ComputeDeps {
   readonly publicImages?: PublicImages
   /** What memory snapshots may take on disk together. Default: 2 GiB, about seven of a small server. */
   readonly warmLimitBytes?: number
-  /** How long a memory snapshot has been in the making when machines begin to wait for it instead of booting. Default: a third of what the last one took. */
-  readonly warmNearMs?: number
 }
 
 /** Who asks for a change, as the routes know it. */
@@ -71,7 +69,7 @@ export interface Change {
   readonly args?: object
 }
 
-type WithoutDefault = 'guestAccess' | 'signCertificate' | 'warmNearMs'
+type WithoutDefault = 'guestAccess' | 'signCertificate'
 
 export interface Compute {
   readonly kernel: Kernel

@@ -23,9 +23,9 @@ export interface WarmFiles {
   /** Where one is made. */
   unfinished(name: string): WarmPaths
   /** Gives an unfinished snapshot its name for good. */
-  publish(name: string, madeInMs: number): Promise<void>
-  /** How long it took to make the snapshot that was made last, of those that are there. */
-  lastMadeInMs(): Promise<number | undefined>
+  publish(name: string, cost: MakingCost): Promise<void>
+  /** What it took to make the snapshot that was made last, of those that are there. */
+  lastCost(): Promise<MakingCost | undefined>
   /** It was used now: the ones that were not used for longest go first. */
   touch(name: string): Promise<void>
   remove(name: string): Promise<void>
@@ -48,6 +48,12 @@ export interface Wish extends Shape {
   readonly fileId: string
 }
 
+/** What it took to make a snapshot. */
+export interface MakingCost {
+  readonly madeInMs: number
+  readonly processorMs: number
+}
+
 export interface WarmNotes {
   /** How often making it failed, or using it. */
   readonly failures: number
@@ -55,7 +61,7 @@ export interface WarmNotes {
   readonly wanted?: Wish
 }
 
-const Made = z.object({ madeAt: z.string(), madeInMs: z.number() })
+const Made = z.object({ madeAt: z.string(), madeInMs: z.number(), processorMs: z.number() })
 const Notes = z.object({
   failures: z.number(),
   wanted: z.object({ fileId: z.string(), sizeGb: z.number(), deviceName: z.string(), cpus: z.number(), memoryMib: z.number() }).exactOptional(),
@@ -105,18 +111,18 @@ export function createWarmFiles(folder: string): WarmFiles {
     },
     paths: (name) => pathsWith(name, ''),
     unfinished: (name) => pathsWith(name, '.part'),
-    async publish(name, madeInMs) {
+    async publish(name, cost) {
       await syncFile(at(name, 'qcow2.part'))
       for (const part of parts) await rename(at(name, `${part}.part`), at(name, part))
-      await writeFileDurable(at(name, 'json'), `${JSON.stringify({ madeAt: new Date().toISOString(), madeInMs })}\n`)
+      await writeFileDurable(at(name, 'json'), `${JSON.stringify({ madeAt: new Date().toISOString(), ...cost })}\n`)
     },
-    async lastMadeInMs() {
-      let last: { readonly madeAt: string; readonly madeInMs: number } | undefined
+    async lastCost() {
+      let last: z.infer<typeof Made> | undefined
       for (const name of await named('json')) {
         const made = Made.safeParse(await readJson(at(name, 'json')))
         if (made.success && (last === undefined || made.data.madeAt > last.madeAt)) last = made.data
       }
-      return last?.madeInMs
+      return last
     },
     async touch(name) {
       const now = new Date()

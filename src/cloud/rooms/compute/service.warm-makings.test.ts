@@ -226,10 +226,10 @@ test('those of images that a template or a machine names stay longer than others
   // Used in this order.
   for (const [index, name] of ['kept-a', 'kept-b', 'gone-a', 'gone-b', 'made-a'].entries()) {
     for (const part of ['memory', 'state', 'qcow2']) await writeFile(join(folder, `${name}.${part}.part`), Buffer.alloc(part === 'memory' ? 100 * KIB : 0, 'x'))
-    await files.publish(name, 10 * index)
+    await files.publish(name, { madeInMs: 10 * index, processorMs: index })
     await utimes(join(folder, `${name}.json`), index, index)
   }
-  expect(await files.lastMadeInMs()).toBe(40)
+  expect(await files.lastCost()).toMatchObject({ madeInMs: 40, processorMs: 4 })
   expect(await files.prune(350 * KIB, 'made-a', new Set(['kept']))).toEqual(['gone-b', 'gone-a'])
   expect(await files.prune(250 * KIB, 'made-a', new Set(['kept']))).toEqual(['kept-a'])
   await removeAll(folder)

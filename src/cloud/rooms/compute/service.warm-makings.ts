@@ -8,10 +8,10 @@ import { sha256Hex } from '../../../base/ids.ts'
 import { canonicalJson } from '../../../base/json.ts'
 import { GIB, MIB, MINUTE_MS, SECOND_MS } from '../../../base/units.ts'
 import { requireFreeSpace } from '../../../host/files.ts'
-import type { VmSpec } from '../../../vm/driver.ts'
+import type { SeedMachine, VmSpec } from '../../../vm/driver.ts'
 import type { Compute } from './service.ts'
 import type { Files } from './service.files.ts'
-import type { Wish } from './service.warm-files.ts'
+import type { MakingCost, Wish } from './service.warm-files.ts'
 import type { WarmUsers } from './service.warm-users.ts'
 
 /** Why a snapshot is made: a machine began without it, or machines run an older image of its family. */
@@ -39,9 +39,9 @@ export interface Makings {
 const MAKE_TIMEOUT_MS = 30 * MINUTE_MS
 /** An image whose snapshot could not be made so often is left alone. */
 const MAX_FAILURES = 2
-/** What making a snapshot takes as long as none tells it. */
-const DEFAULT_MAKE_MS = 30 * SECOND_MS
-/** Of the time that making a snapshot takes, the part after which waiting for it is quicker than booting, which takes as long and then has a server to start. */
+/** What making a snapshot takes as long as none tells it: a boot under emulation. */
+const DEFAULT_COST: MakingCost = { madeInMs: 30 * SECOND_MS, processorMs: 20 * SECOND_MS }
+/** Of the processor time that making a snapshot takes, the part after which waiting for it is quicker than booting, which takes as long and then has a server to start. */
 const NEAR_PART = 1 / 3
 /** One that takes so much longer than the last one is not worth waiting for any more. */
 const PATIENCE = 3
@@ -50,8 +50,6 @@ const LOOK_MS = 50
 interface Making {
   readonly wish: Wish
   readonly stop: AbortController
-  /** Resolved when somebody begins to wait. */
-  readonly hurry: PromiseWithResolvers<void>
   /** It will not be forgotten any more. */
   readonly noted: Promise<void>
   readonly ended: Promise<void>
@@ -62,7 +60,7 @@ interface Making {
   waiters: number
   /** Until then it waits for those before it. */
   hasTurn: boolean
-  begunMs: number | undefined
+  machine: SeedMachine | undefined
 }
 
 export function createMakings(compute: Compute, files: Files, users: WarmUsers): Makings {
@@ -75,16 +73,21 @@ export function createMakings(compute: Compute, files: Files, users: WarmUsers):
     return `${fileId}-${sha256Hex(canonicalJson({ fileId, ...shape, driver: await deps.driver.snapshots?.fingerprint() })).slice(0, 16)}`
   }
 
-  async function make(name: string, { wish, stop: { signal }, hurry }: Making): Promise<void> {
+  async function make(name: string, making: Making): Promise<void> {
+    const { wish, stop } = making
+    const { signal } = stop
+    const { snapshots } = deps.driver
+    if (snapshots === undefined) return
     const parts = warm.unfinished(name)
     const start = performance.now()
     await mkdir(compute.folders.warm, { recursive: true, mode: 0o700 })
     await rm(parts.disk, { force: true })
     try {
       await files.makeOverlay(parts.disk, wish.fileId, wish.sizeGb)
-      await deps.driver.snapshots?.make(parts.machine, seedSpec(name, wish, parts.disk), parts, { timeoutMs: MAKE_TIMEOUT_MS, signal, hurry: hurry.promise })
+      const onBegun = (machine: SeedMachine): void => void (making.machine = machine)
+      const { processorMs } = await snapshots.make(parts.machine, seedSpec(name, wish, parts.disk), parts, { timeoutMs: MAKE_TIMEOUT_MS, signal, onBegun })
       signal.throwIfAborted()
-      await warm.publish(name, Math.round(performance.now() - start))
+      await warm.publish(name, { madeInMs: Math.round(performance.now() - start), processorMs })
     } finally {
       for (const path of [parts.disk, parts.memory, parts.state]) await rm(path, { force: true })
       await rm(parts.machine, { recursive: true, force: true })
@@ -135,7 +138,6 @@ export function createMakings(compute: Compute, files: Files, users: WarmUsers):
           kernel.log.warn({ err: error, snapshot: name }, 'there is no room for a memory snapshot now')
           return
         }
-        making.begunMs = performance.now()
         await make(name, making)
         await note(name, (failures) => ({ failures }))
         kernel.log.info({ snapshot: name, reason: making.reason, durationMs: Math.round(performance.now() - start) }, 'a memory snapshot was made')
@@ -153,8 +155,7 @@ export function createMakings(compute: Compute, files: Files, users: WarmUsers):
   function begin(name: string, wish: Wish, reason: Reason): Making {
     const { promise: ended, resolve } = Promise.withResolvers<void>()
     const noted = note(name, (failures) => ({ failures, wanted: wish }))
-    const hurry = Promise.withResolvers<void>()
-    const making: Making = { wish, stop: new AbortController(), hurry, noted, ended, isForgotten: false, hasEnded: false, reason, waiters: 0, hasTurn: false, begunMs: undefined }
+    const making: Making = { wish, stop: new AbortController(), noted, ended, isForgotten: false, hasEnded: false, reason, waiters: 0, hasTurn: false, machine: undefined }
     makings.set(name, making)
     work(name, making)
       .catch((error: unknown) => kernel.log.error({ err: error, snapshot: name }, 'what is known of a memory snapshot could not be written'))
@@ -202,14 +203,14 @@ export function createMakings(compute: Compute, files: Files, users: WarmUsers):
     },
     async join(name, isWanted, signal) {
       const making = makings.get(name)
-      if (making?.begunMs === undefined) return
-      const expectedMs = (await warm.lastMadeInMs()) ?? DEFAULT_MAKE_MS
-      const now = performance.now()
-      if (now - making.begunMs < (deps.warmNearMs ?? expectedMs * NEAR_PART)) return
+      if (making?.machine === undefined) return
+      const cost = (await warm.lastCost()) ?? DEFAULT_COST
+      if ((await making.machine.processorMs()) < cost.processorMs * NEAR_PART) return
+      const start = performance.now()
       making.waiters += 1
       try {
-        making.hurry.resolve()
-        while (!making.hasEnded && performance.now() - now < PATIENCE * expectedMs && isWanted()) {
+        await making.machine.hurry()
+        while (!making.hasEnded && performance.now() - start < PATIENCE * cost.madeInMs && isWanted()) {
           signal.throwIfAborted()
           await Promise.race([making.ended, sleep(LOOK_MS)])
         }

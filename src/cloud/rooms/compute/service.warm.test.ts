@@ -8,13 +8,12 @@ import { warmPartition } from '../../../vm/warm-protocol.ts'
 import { partitionNames } from './service.warm-files.ts'
 import { api, operate, succeed, zone } from './testing.ts'
 import { inGroup, startWarmBed } from './testing.warm.ts'
-import type { WarmBed, WarmLimits } from './testing.warm.ts'
+import type { WarmBed } from './testing.warm.ts'
 
 let w: WarmBed
-const limits: WarmLimits = {}
 
 beforeAll(async () => {
-  w = await startWarmBed(limits)
+  w = await startWarmBed()
 })
 beforeEach(async () => {
   await w.clean()
@@ -22,15 +21,6 @@ beforeEach(async () => {
 afterAll(async () => {
   await w.close()
 })
-
-/** With a daemon that has other limits. */
-async function withLimits(changed: WarmLimits, work: () => Promise<void>): Promise<void> {
-  Object.assign(limits, changed)
-  await w.cloud.restart()
-  await work()
-  for (const name of Object.keys(changed) as (keyof WarmLimits)[]) delete limits[name]
-  await w.cloud.restart()
-}
 
 test('the first instance boots at once, and those that come when its snapshot is there go on from it', async () => {
   const release = w.hold()
@@ -64,31 +54,30 @@ test('nobody waits for a snapshot whose making has only just begun; it is made o
 })
 
 test('machines wait for one that is nearly there, and go on from it', async () => {
-  await withLimits({ warmNearMs: 0 }, async () => {
-    const release = w.hold()
-    await w.create('web-a', inGroup)
-    await w.untilCall('snapshot')
-    const more = Promise.all(['web-b', 'web-c'].map((name) => w.create(name, inGroup)))
-    for (const name of ['web-b', 'web-c']) await untilStaging(name)
-    await w.untilCall('hurry snapshot')
-    expect(w.callsOf('start')).toHaveLength(1)
-    release()
-    await more
-    expect(w.callsOf('snapshot')).toHaveLength(1)
-    expect(w.calls().filter((call) => call.startsWith('resume'))).toHaveLength(2)
-  })
+  // As long as none was made, nearly is a third of 20 s.
+  w.bed.driver.setSeedProcessorMs(7000)
+  const release = w.hold()
+  await w.create('web-a', inGroup)
+  await w.untilCall('snapshot')
+  const more = Promise.all(['web-b', 'web-c'].map((name) => w.create(name, inGroup)))
+  for (const name of ['web-b', 'web-c']) await untilStaging(name)
+  await w.untilCall('hurry snapshot')
+  expect(w.callsOf('start')).toHaveLength(1)
+  release()
+  await more
+  expect(w.callsOf('snapshot')).toHaveLength(1)
+  expect(w.calls().filter((call) => call.startsWith('resume'))).toHaveLength(2)
 })
 
 test('a machine that waits for one which takes far longer than the last one boots', async () => {
-  await withLimits({ warmNearMs: 0 }, async () => {
-    await w.createAndSettle('web-a', inGroup)
-    w.hold()
-    const large = { ...inGroup, disk: { diskSizeGb: '20' } }
-    await w.create('large-a', large)
-    await w.untilCall('start large-a')
-    await w.create('large-b', large)
-    expect(w.calls().at(-1)).toBe('start large-b')
-  })
+  w.bed.driver.setSeedProcessorMs(7000)
+  await w.createAndSettle('web-a', inGroup)
+  w.hold()
+  const large = { ...inGroup, disk: { diskSizeGb: '20' } }
+  await w.create('large-a', large)
+  await expect.poll(() => w.callsOf('snapshot').length, { timeout: 10_000 }).toBe(2)
+  await w.create('large-b', large)
+  expect(w.calls().slice(-2)).toEqual(['hurry snapshot', 'start large-b'])
 })
 
 test('what a snapshot does not fit boots: other sizes of disk and machine, more disks, other images, a wish, a slow boot, a disk with a past', async () => {
@@ -154,20 +143,19 @@ test('other programs make another snapshot; one whose files are damaged is not u
 })
 
 test('an instance that is deleted while it waits does not wait on; the snapshot is made all the same', async () => {
-  await withLimits({ warmNearMs: 0 }, async () => {
-    const release = w.hold()
-    await w.create('web-a', inGroup)
-    await w.untilCall('snapshot')
-    const creating = operate(w.cloud, 'POST', `${zone}/instances`, w.body('web-b', inGroup))
-    await untilStaging('web-b')
-    await succeed(w.cloud, 'DELETE', `${zone}/instances/web-b`)
-    await creating
-    expect((await w.cloud.call('GET', `${zone}/instances/web-b`)).status).toBe(404)
-    release()
-    await w.settle()
-    await w.create('web-c', inGroup)
-    expect(w.calls().at(-1)).toBe('resume web-c')
-  })
+  w.bed.driver.setSeedProcessorMs(7000)
+  const release = w.hold()
+  await w.create('web-a', inGroup)
+  await w.untilCall('snapshot')
+  const creating = operate(w.cloud, 'POST', `${zone}/instances`, w.body('web-b', inGroup))
+  await untilStaging('web-b')
+  await succeed(w.cloud, 'DELETE', `${zone}/instances/web-b`)
+  await creating
+  expect((await w.cloud.call('GET', `${zone}/instances/web-b`)).status).toBe(404)
+  release()
+  await w.settle()
+  await w.create('web-c', inGroup)
+  expect(w.calls().at(-1)).toBe('resume web-c')
 })
 
 test('snapshots go with their image, also while machines of it run', async () => {

@@ -14,7 +14,6 @@ import type { ComputeCloud } from './testing.ts'
 /** Read anew by each daemon of the bed. */
 export interface WarmLimits {
   warmLimitBytes?: number
-  warmNearMs?: number
 }
 
 export interface Wish {
@@ -137,6 +136,7 @@ export async function startWarmBed(limits: WarmLimits = {}): Promise<WarmBed> {
       release()
       cloud.kernel().faults.clear()
       bed.driver.failSnapshots(undefined)
+      bed.driver.setSeedProcessorMs(0)
       await settle()
       for (const instance of (await bed.get(`${zone}/instances`)).items ?? []) await succeed(cloud, 'DELETE', `${zone}/instances/${instance.name}`)
       await removeAll(warm)
