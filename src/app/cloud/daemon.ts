@@ -11,6 +11,7 @@ import { KilnError, describeError, systemErrorCode } from '../../base/errors.ts'
 import { openAuthority } from '../../cloud/front/authority.ts'
 import { createFront } from '../../cloud/front/front.ts'
 import type { Front } from '../../cloud/front/front.ts'
+import type { Locate } from '../../cloud/front/proxy.ts'
 import { openKernel } from '../../cloud/kernel/kernel.ts'
 import type { Room } from '../../cloud/kernel/room.ts'
 import { createServer } from '../../cloud/kernel/server.ts'
@@ -97,7 +98,8 @@ export async function serveCloud(options: CloudOptions): Promise<RunningCloud> {
     begun.push(() => server.close())
     const grpc = createGrpcFront({ rooms, port: () => port, onUnexpected: (error, path) => log.error({ err: error, path }, 'a gRPC call failed unexpectedly') })
     const onHttp2 = (socket: TLSSocket): void => grpc.handleConnection(socket, { secure: true })
-    const locate = locateOwnNames(() => kernel.ports.use('names'))
+    const locateStarted = locateOwnNames(() => kernel.ports.use('names'))
+    const locate: Locate = async (host, at) => server.whenOpen().then(() => locateStarted(host, at))
     const own = createFront({ authority, server: server.app.server, onHttp2, offline: options.offline === true, locate })
     front = own
     // First gRPC: its calls end with a status, which needs the connections.
@@ -109,6 +111,7 @@ export async function serveCloud(options: CloudOptions): Promise<RunningCloud> {
     port = await listen(server.listen, options.port)
     await startRooms(rooms)
     kernel.operations.resume()
+    server.open()
     return {
       url: `http://127.0.0.1:${port}`,
       port,

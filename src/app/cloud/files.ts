@@ -6,7 +6,7 @@ import { readTextIfExists, writeFileDurable } from '../../host/files.ts'
 import type { KilnHome } from '../../host/home.ts'
 import type { ProcessIdentity } from '../../host/process.ts'
 
-/** Written when the daemon listens, removed when it stops in order. */
+/** Written when the daemon answers: it listens, and its rooms have started. Removed when it stops in order. */
 export interface DaemonFile extends ProcessIdentity {
   readonly url: string
   readonly port: number

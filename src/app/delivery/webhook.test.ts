@@ -40,6 +40,7 @@ beforeEach(async () => {
   kernel = await openKernel({ home: place.home, log, rootUrl: () => `http://127.0.0.1:${server.port()}` })
   server = await createServer({ kernel, rooms: [createStorageRoom()], openPaths: webhookPaths, extra: (app) => supervisor.addRoutes(app) })
   await server.listen(0)
+  server.open()
 })
 afterEach(async () => {
   await server.close()

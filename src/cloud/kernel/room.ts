@@ -92,7 +92,7 @@ export interface Room {
   readonly migrations: Migrations
   /** Called once, after all tables exist: build the service, register operations, provide ports. */
   routes(kernel: Kernel): readonly AnyRoute[]
-  /** After every room has been built: adopt what runs, start watching. */
+  /** After every room has been built: adopt what runs, start watching. Requests wait for it, so that it must not wait for an answer of the daemon's port; rooms meet by ports. */
   start?(): Promise<void>
   /** Before the daemon ends: stop watching. What runs for users (VMs) goes on. */
   stop?(): Promise<void>

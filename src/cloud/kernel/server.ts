@@ -17,6 +17,7 @@ import { batchEndpoint, isBatchPath } from './batch.ts'
 import { FilePart, sendFilePart } from './file-part.ts'
 import type { Kernel } from './kernel.ts'
 import { describeMissingMethod } from './missing-method.ts'
+import { createOpening } from './opening.ts'
 import { applyFieldMask, parseFieldMask } from './partial-response.ts'
 import type { FieldMask } from './partial-response.ts'
 import type { Target } from './policy.ts'
@@ -45,6 +46,10 @@ export interface CloudServer {
   port(): number
   /** @throws KilnError E_PORT_TAKEN is made by the caller from EADDRINUSE. */
   listen(port: number): Promise<number>
+  /** Every room has started: from now on requests are answered; those that came before have waited. */
+  open(): void
+  /** Resolves when it is open. @throws ApiError UNAVAILABLE */
+  whenOpen(): Promise<void>
   close(): Promise<void>
   /** Every route of every room. */
   readonly table: readonly TableRow[]
@@ -59,14 +64,17 @@ export interface ServerOptions {
   readonly openPaths?: RegExp
   /** For a client that sends its headers drop by drop. */
   readonly headersTimeoutMs?: number
+  /** How long a request waits for the rooms' start. */
+  readonly startTimeoutMs?: number
 }
 
-/** Builds the server with all routes. Nothing listens yet. */
+/** Builds the server with all routes. Nothing listens yet, and nothing is answered before `open`. */
 export async function createServer(options: ServerOptions): Promise<CloudServer> {
   const { kernel, rooms } = options
   const origins = new WeakMap<IncomingMessage, Origin>()
   const table: TableRow[] = []
   const hostRules = rooms.flatMap((room) => room.hosts.map((rule) => ({ room, rule })))
+  const opening = createOpening(options.startTimeoutMs)
   let listening = 0
 
   /** Runs before routing: finds the room by host and puts its prefix in place of the host segment. */
@@ -128,6 +136,11 @@ export async function createServer(options: ServerOptions): Promise<CloudServer>
   })
   addFaultRoutes(app, kernel, table)
   options.extra?.(app)
+  // after the hooks of the app, whose requests for others than the rooms need none of them
+  app.addHook('onRequest', (_request, _reply, done) => {
+    if (opening.isOpen()) done()
+    else opening.wait().then(() => done(), done)
+  })
   await app.register(async (scope) =>
     batchEndpoint(scope, {
       originOf: (raw) => origins.get(raw),
@@ -161,7 +174,12 @@ export async function createServer(options: ServerOptions): Promise<CloudServer>
       if (address !== null && typeof address === 'object') listening = address.port
       return listening
     },
-    close: () => app.close(),
+    open: () => opening.open(),
+    whenOpen: () => opening.wait(),
+    async close() {
+      opening.close()
+      await app.close()
+    },
     table,
   }
 }

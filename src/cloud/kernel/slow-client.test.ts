@@ -14,6 +14,7 @@ test('a client that sends its headers drop by drop is let go, others are served 
   const kernel = await openKernel({ home: kilnHome({ KILN_HOME: folder }), log: pino({ level: 'fatal' }), rootUrl: () => 'http://127.0.0.1' })
   const server = await createServer({ kernel, rooms: [], headersTimeoutMs: 300 })
   const port = await server.listen(0)
+  server.open()
   const socket = connect(port, '127.0.0.1')
   let answer = ''
   socket.on('data', (data) => (answer += data.toString()))

@@ -70,6 +70,7 @@ export async function startTestCloud(makeRooms: () => readonly Room[]): Promise<
     await server.listen(0)
     for (const room of rooms) await room.start?.()
     kernel.operations.resume()
+    server.open()
     ownerToken = kernel.tokens.mint(ownerPrincipal).accessToken
   }
 
