@@ -40,7 +40,7 @@ export function coverageText(table: readonly TableRow[]): string {
     '# API coverage',
     '',
     'Every method that Google describes of the services that the pocket cloud serves: done, or answered with 501 `UNIMPLEMENTED` and the name of the method.',
-    'Made by `node tools/make-api-coverage.ts` from the route tables and from Google’s descriptions in the packages `@googleapis/*` and `google-proto-files`; a test keeps it true. Do not edit it.',
+    'Made by `node tools/make-api-coverage.ts` from the route tables and from Google’s descriptions in the packages `@googleapis/*` and `google-proto-files` (of Cloud DNS an extract of `googleapis`); a test keeps it true. Do not edit it.',
     '',
     '| Service | Methods | Done |',
     '| --- | ---: | ---: |',

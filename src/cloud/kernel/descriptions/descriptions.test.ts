@@ -28,6 +28,10 @@ describe('routes and methods', () => {
     ['iam.googleapis.com', 'GET', '/v1/projects/:project/serviceAccounts/:account/keys/:key', 'iam.projects.serviceAccounts.keys.get'],
     ['artifactregistry.googleapis.com', 'POST', '/v1/projects/:project/locations/:location/repositories', 'ArtifactRegistry.CreateRepository'],
     ['identitytoolkit.googleapis.com', 'PATCH', '/v2/projects/:project/config', 'identitytoolkit.projects.updateConfig'],
+    ['dns.googleapis.com', 'PATCH', '/dns/v1/projects/:project/managedZones/:zone/rrsets/:name/:type', 'dns.resourceRecordSets.patch'],
+    ['dns.googleapis.com', 'POST', '/dns/v1/projects/:project/managedZones/:zone::getIamPolicy', 'dns.managedZones.getIamPolicy'],
+    ['dns.googleapis.com', 'GET', '/dns/v1/projects/:project/locations/:location/operations', 'dns.operations.list'],
+    ['oauth2.googleapis.com', 'POST', '/oauth2/v2/tokeninfo', 'oauth2.tokeninfo'],
     ['sts.googleapis.com', 'POST', '/v1/token', 'sts.v1.token'],
     ['cloudbilling.googleapis.com', 'PUT', '/v1/projects/:project/billingInfo', 'CloudBilling.UpdateProjectBillingInfo'],
   ])('%s %s %s is %s', (service, method, path, id) => {
@@ -53,6 +57,16 @@ describe('replies', () => {
       'etag: null, where a string is described',
     ])
     expect(findViolations([], bucket)).toEqual(['the reply: a list, where Bucket is described'])
+  })
+
+  test('of an extract: messages within messages, lists of them, and of methods of the API itself', () => {
+    const zones = replyOf('dns.googleapis.com', 'GET', '/dns/v1/projects/:project/managedZones')
+    expect(findViolations({ kind: 'k', managedZones: [{ id: '7', dnssecConfig: { defaultKeySpecs: [{ keyLength: 2048 }] }, labels: { a: 'b' } }] }, zones)).toEqual([])
+    expect(findViolations({ managedZones: [{ id: 7, dnssecConfig: { defaultKeySpecs: [{ keyLenght: 1 }] } }] }, zones)).toEqual([
+      'managedZones[].id: a number, where a string is described',
+      'managedZones[].dnssecConfig.defaultKeySpecs[].keyLenght: DnsKeySpec has no such field',
+    ])
+    expect(findViolations({ email: 'a', aud: 'b' }, replyOf('oauth2.googleapis.com', 'POST', '/oauth2/v2/tokeninfo'))).toEqual(['aud: Tokeninfo has no such field'])
   })
 
   test('of protocol files: JSON names, 64-bit numbers as text, enums, times, operations with typed results', () => {

@@ -1,21 +1,58 @@
 /**
  * Descriptions out of the @googleapis packages, which Google generates from its discovery documents: the compiled client has each method's
- * path, and the type declarations have the shapes of all messages.
+ * path, and the type declarations have the shapes of all messages. What only the package with all of Google's APIs has (250 MB) is kept here as an
+ * extract of the two files, which `node tools/make-api-extract.ts` makes.
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import type { GoogleMethod } from './method.ts'
 import type { Shape } from './shape.ts'
 
 const requireHere = createRequire(import.meta.url)
 
+/** What is read of a client and its declarations. */
+export interface DiscoveryExtract {
+  readonly methods: readonly {
+    readonly verb: string
+    /** `managedZones`: where the method is in the tree of resources. */
+    readonly chain: readonly string[]
+    readonly httpMethod: string
+    readonly url: string
+    /** Name of a message, or of a type of the language. */
+    readonly reply: string | undefined
+  }[]
+  /** The declarations of the messages. */
+  readonly messages: Readonly<Record<string, string>>
+}
+
 /**
- * All methods of `@googleapis/<name>` in one version.
+ * All methods of an API in one version.
  * @param parents for collections at the top of the tree whose names begin elsewhere: `{services: 'projects/*'}`
  */
 export function readDiscovery(name: string, version: string, parents: Readonly<Record<string, string>> = {}): readonly GoogleMethod[] {
-  const code = readFileSync(requireHere.resolve(`@googleapis/${name}/build/${version}.js`), 'utf8')
-  const types = readFileSync(requireHere.resolve(`@googleapis/${name}/build/${version}.d.ts`), 'utf8')
+  const { methods, messages } = readExtract(name, version)
+  const shapeOf = createMessages(messages)
+  return methods.map(({ verb, chain, httpMethod, url, reply }) => ({
+    id: [name, ...chain, verb].join('.'),
+    group: [name, ...chain].join('.'),
+    httpMethod,
+    paths: [expand(url, chain, parents[chain[0] ?? ''])],
+    reply: reply?.startsWith('Schema$') === true ? () => shapeOf(reply) : undefined,
+  }))
+}
+
+/** Of `@googleapis/<name>`, or the extract that is kept here. */
+function readExtract(name: string, version: string): DiscoveryExtract {
+  if (name === 'dns') return JSON.parse(readFileSync(join(import.meta.dirname, `${name}.${version}.json`), 'utf8')) as DiscoveryExtract
+  return extractDiscovery(
+    readFileSync(requireHere.resolve(`@googleapis/${name}/build/${version}.js`), 'utf8'),
+    readFileSync(requireHere.resolve(`@googleapis/${name}/build/${version}.d.ts`), 'utf8'),
+  )
+}
+
+/** Reads a compiled client and its declarations. */
+export function extractDiscovery(code: string, types: string): DiscoveryExtract {
   const properties = new Map([...code.matchAll(/this\.(\w+) =\s+new (Resource\$[\w$]+)\(/g)].map((match) => [match[2] ?? '', match[1] ?? '']))
   const replies = new Map(
     [...types.matchAll(/\(params\?: Params\$([\w$]+), options\?: MethodOptions\): Promise<GaxiosResponseWithHTTP2<([\w$]+)>>/g)].map((match) => [
@@ -23,24 +60,23 @@ export function readDiscovery(name: string, version: string, parents: Readonly<R
       match[2] ?? '',
     ]),
   )
-  const messages = createMessages(types)
-  const methods: GoogleMethod[] = []
-  for (const section of code.split(/^ {4}class (?=Resource\$)/m).slice(1)) {
-    const className = /^[\w$]+/.exec(section)?.[0] ?? ''
-    const chain = chainOf(className, properties)
-    for (const match of section.matchAll(/^ {8}(\w+)\(paramsOrCallback[^]*?url: \(rootUrl \+\s*'([^']+)'\)[^]*?method: '([A-Z]+)'/gm)) {
-      const [, verb = '', url = '', httpMethod = ''] = match
-      const reply = replies.get(`${className}$${verb}`.toLowerCase())
-      methods.push({
-        id: [name, ...chain, verb].join('.'),
-        group: [name, ...chain].join('.'),
+  // A method may also be of the API itself and of no resource: its class has the API's name.
+  const methods = code
+    .split(/^ {4}class (?=\w)/m)
+    .slice(1)
+    .flatMap((section) => {
+      const className = /^Resource\$[\w$]+/.exec(section)?.[0] ?? ''
+      const chain = chainOf(className, properties)
+      return [...section.matchAll(/^ {8}(\w+)\(paramsOrCallback[^]*?url: \(rootUrl \+\s*'([^']+)'\)[^]*?method: '([A-Z]+)'/gm)].map(([, verb = '', url = '', httpMethod = '']) => ({
+        verb,
+        chain,
         httpMethod,
-        paths: [expand(url, chain, parents[chain[0] ?? ''])],
-        reply: reply?.startsWith('Schema$') === true ? () => messages(reply) : undefined,
-      })
-    }
-  }
-  return methods
+        url,
+        reply: replies.get(`${className}$${verb}`.toLowerCase()),
+      }))
+    })
+  const messages = [...types.matchAll(/^ {4}export interface (Schema\$\w+) (\{[^]*?^ {4}\})/gm)].map(([, name = '', text = '']) => [name, text] as const)
+  return { methods, messages: Object.fromEntries(messages) }
 }
 
 /** `Resource$Projects$Serviceaccounts` -> `projects`, `serviceAccounts`: the classes are spelled in another case than the ids. */
@@ -62,8 +98,8 @@ function expand(url: string, chain: readonly string[], parent: string | undefine
   return `${before}${names.join('/')}${after}`.replace(/\{\w+\}/g, '*')
 }
 
-/** Reads the interfaces when they are asked for: Compute Engine has thousands. */
-function createMessages(types: string): (name: string) => Shape {
+/** Reads the declarations when they are asked for: Compute Engine has thousands. */
+function createMessages(declarations: Readonly<Record<string, string>>): (name: string) => Shape {
   const known = new Map<string, ReadonlyMap<string, Shape>>()
 
   function message(name: string): Shape {
@@ -73,10 +109,9 @@ function createMessages(types: string): (name: string) => Shape {
       fields() {
         const before = known.get(name)
         if (before !== undefined) return before
-        const start = types.indexOf(`export interface ${name} {`)
-        const end = types.indexOf('\n    }\n', start)
-        if (start === -1 || end === -1) throw new Error(`the declarations have no ${name}`)
-        const shape = parseType(tokenize(types.slice(types.indexOf('{', start), end + 6)), message)
+        const text = declarations[name]
+        if (text === undefined) throw new Error(`the declarations have no ${name}`)
+        const shape = parseType(tokenize(text), message)
         const fields = shape.kind === 'object' ? shape.fields() : new Map<string, Shape>()
         known.set(name, fields)
         return fields

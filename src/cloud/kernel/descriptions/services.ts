@@ -34,6 +34,9 @@ const sources: Readonly<Record<string, Source>> = {
     ],
   },
   'compute.googleapis.com': { discovery: [['compute', 'v1']] },
+  'dns.googleapis.com': {
+    discovery: [['dns', 'v1', { locations: 'projects/*', managedZones: 'projects/*', operations: 'projects/*/locations/*', outboundEndpoints: 'projects/*/locations/*' }]],
+  },
   'firestore.googleapis.com': {
     protos: ['google.firestore.admin.v1', 'google.firestore.v1'],
     shared: [
@@ -51,6 +54,7 @@ const sources: Readonly<Record<string, Source>> = {
   },
   'logging.googleapis.com': { protos: ['google.logging.v2'] },
   'monitoring.googleapis.com': { protos: ['google.monitoring.v3'] },
+  'oauth2.googleapis.com': { discovery: [['oauth2', 'v2']] },
   'oslogin.googleapis.com': { protos: ['google.cloud.oslogin.v1'] },
   'secretmanager.googleapis.com': { discovery: [['secretmanager', 'v1']] },
   'serviceusage.googleapis.com': { discovery: [['serviceusage', 'v1', { services: 'projects/*' }]] },

@@ -16,7 +16,7 @@ export function createOauth2Room(parts: Oauth2RoomParts = {}): Room {
     alwaysEnabled: true,
     hosts: [
       { name: 'api', match: 'oauth2.googleapis.com' },
-      { name: 'www', match: 'www.googleapis.com', paths: /^\/(oauth2|service_accounts|robot)\// },
+      { name: 'www', match: 'www.googleapis.com', paths: /^\/(oauth2|userinfo|service_accounts|robot)\// },
       { name: 'accounts', match: 'accounts.google.com' },
       { name: 'openid', match: 'openidconnect.googleapis.com' },
     ],

@@ -287,6 +287,20 @@ test('user info, token info, revocation and key sets answer under all their name
     verified_email: true,
     expires_in: expect.any(Number),
   })
+  // Google describes this one: the replies are compared with that too.
+  const info = await cloud.call('POST', `www.googleapis.com/oauth2/v2/tokeninfo?access_token=${token}`, { token: null })
+  expect(info.json).toMatchObject({ email: file.client_email, verified_email: true, expires_in: expect.any(Number), user_id: expect.any(String), scope })
+  const { id_token: idToken } = (await exchange(assertion(file, { scope: undefined, target_audience: 'https://example.com' }))).json
+  const idInfo = await cloud.call('POST', 'www.googleapis.com/oauth2/v2/tokeninfo', { token: null, body: { id_token: idToken } })
+  expect(idInfo.json).toEqual({
+    issued_to: expect.any(String),
+    audience: 'https://example.com',
+    user_id: info.json.user_id,
+    expires_in: expect.any(Number),
+    email: file.client_email,
+    verified_email: true,
+  })
+  expect((await cloud.call('GET', 'www.googleapis.com/userinfo/v2/me', { token })).json).toEqual({ id: info.json.user_id, email: file.client_email, verified_email: true })
   expect((await cloud.call('GET', `www.googleapis.com/oauth2/v3/tokeninfo?access_token=${token}`, { token: null })).json).toMatchObject({
     email_verified: 'true',
     expires_in: expect.any(String),

@@ -16,8 +16,8 @@ export function createOauthRoutes(service: OauthService): readonly AnyRoute[] {
     revokeRoute(service, 'POST', 'accounts', '/o/oauth2/revoke'),
     revokeRoute(service, 'GET', 'accounts', '/o/oauth2/revoke'),
     ...tokenInfoRoutes(service, 'api', '/tokeninfo'),
-    ...tokenInfoRoutes(service, 'www', '/oauth2/v1/tokeninfo', true),
-    ...tokenInfoRoutes(service, 'www', '/oauth2/v2/tokeninfo', true),
+    ...tokenInfoRoutes(service, 'www', '/oauth2/v1/tokeninfo', 'v1'),
+    ...tokenInfoRoutes(service, 'www', '/oauth2/v2/tokeninfo', 'v2'),
     ...tokenInfoRoutes(service, 'www', '/oauth2/v3/tokeninfo'),
     { id: 'oauth2.discovery', method: 'GET', host: 'accounts', path: '/.well-known/openid-configuration', permission: 'public', handler: () => service.discovery() },
     { id: 'oauth2.certs', method: 'GET', host: 'www', path: '/oauth2/v3/certs', permission: 'public', handler: () => service.keySet() },
@@ -44,6 +44,7 @@ export function createOauthRoutes(service: OauthService): readonly AnyRoute[] {
       userInfoRoute(method, 'www', '/oauth2/v2/userinfo', service.oldUserInfo),
       userInfoRoute(method, 'www', '/oauth2/v1/userinfo', service.oldUserInfo),
     ]),
+    userInfoRoute('GET', 'www', '/userinfo/v2/me', service.oldUserInfo),
   ]
 }
 
@@ -83,13 +84,14 @@ function revokeRoute(service: OauthService, method: 'GET' | 'POST', host: string
   return route
 }
 
-function tokenInfoRoutes(service: OauthService, host: string, path: string, old = false): readonly AnyRoute[] {
+function tokenInfoRoutes(service: OauthService, host: string, path: string, version?: 'v1' | 'v2'): readonly AnyRoute[] {
   const id = 'oauth2.tokeninfo'
   const info = (request: RouteRequest<unknown>, given: ReturnType<typeof TokenInfoRequest.parse>): Promise<unknown> =>
     answer(request, async () => {
-      if (given.id_token !== undefined) return service.idTokenInfo(given.id_token)
+      if (given.id_token !== undefined) return version === 'v1' || version === 'v2' ? service.oldIdTokenInfo(given.id_token) : service.idTokenInfo(given.id_token)
       const token = required(given.access_token, 'access_token')
-      return old ? service.oldAccessTokenInfo(token) : service.accessTokenInfo(token)
+      if (version === 'v1') return { ...service.oldAccessTokenInfo(token), access_type: service.accessTokenInfo(token)['access_type'] }
+      return version === 'v2' ? service.oldAccessTokenInfo(token) : service.accessTokenInfo(token)
     })
   const post: Route<ReturnType<typeof TokenInfoRequest.parse>> = {
     id,

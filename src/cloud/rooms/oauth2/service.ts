@@ -98,10 +98,22 @@ export function createOauthService(kernel: Kernel, ownerRefreshToken: () => stri
       }
     },
 
-    /** The same in the words of the first versions. @throws OauthError when it is not a valid token of this cloud */
+    /** The same in the words of the second version, which Google describes. @throws OauthError when it is not a valid token of this cloud */
     oldAccessTokenInfo(accessToken: string): Record<string, unknown> {
-      const { aud, sub, scope, expires_in: expiresIn, email, access_type: accessType } = this.accessTokenInfo(accessToken)
-      return { issued_to: aud, audience: aud, user_id: sub, scope, expires_in: Number(expiresIn), email, verified_email: true, access_type: accessType }
+      const { aud, sub, scope, expires_in: expiresIn, email } = this.accessTokenInfo(accessToken)
+      return { issued_to: aud, audience: aud, user_id: sub, scope, expires_in: Number(expiresIn), email, verified_email: true }
+    },
+
+    /** The same about an identity token. @throws OauthError when this cloud did not sign it, or it has expired */
+    oldIdTokenInfo(idToken: string): Record<string, unknown> {
+      const { azp, aud, sub, exp, email, email_verified: isVerified } = this.idTokenInfo(idToken)
+      return {
+        issued_to: azp ?? aud,
+        audience: aud,
+        user_id: sub,
+        expires_in: Math.max(0, Number(exp) - Math.floor(Date.now() / 1000)),
+        ...(email === undefined ? {} : { email, verified_email: isVerified === 'true' }),
+      }
     },
 
     /** @throws OauthError when this cloud did not sign it, or it has expired */
