@@ -6,7 +6,7 @@ import { sleep } from '../../base/wait.ts'
 import { missingTool, tailLines } from '../../host/exec.ts'
 import { exists, findProgram, readTextIfExists } from '../../host/files.ts'
 import type { KilnHome } from '../../host/home.ts'
-import { setSessionNiceness, identifyProcess } from '../../host/process.ts'
+import { identifyProcess } from '../../host/process.ts'
 import type { ProcessIdentity } from '../../host/process.ts'
 import type { VmSpec } from '../driver.ts'
 import { readSerialFile } from '../serial.ts'
@@ -24,9 +24,6 @@ const firmwarePairs = [
   ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_VARS_4M.fd'],
   ['/usr/share/OVMF/OVMF_CODE.fd', '/usr/share/OVMF/OVMF_VARS.fd'],
 ] as const
-
-/** A third of what another machine gets, where they have to share. */
-const SEED_NICENESS = 5
 
 export interface Launched {
   readonly identity: ProcessIdentity
@@ -59,17 +56,7 @@ export async function launchMachine(home: KilnHome, files: VmFiles, record: Mach
   await makeVars(files, tools.firmwareVars)
   if (note !== undefined) await appendFile(files.serial, `${note}\n`)
   await writeMachine(files, record)
-  const isSeed = warm?.role === 'seed'
-  const command = [
-    ...(spec.tiedToStarter === true ? ['setpriv', '--pdeathsig', 'KILL', '--'] : []),
-    // A machine of which a snapshot is made gives way to those that somebody waits for.
-    ...(isSeed ? ['nice', '-n', String(SEED_NICENESS)] : []),
-    tools.qemu,
-    ...args,
-  ]
-  const launched = await launch(command[0] ?? tools.qemu, command.slice(1), files)
-  if (isSeed) await setSessionNiceness(launched.identity.pid, SEED_NICENESS)
-  return launched
+  return spec.tiedToStarter === true ? launch('setpriv', ['--pdeathsig', 'KILL', '--', tools.qemu, ...args], files) : launch(tools.qemu, args, files)
 }
 
 /** Starts QEMU in a session of its own, so that no signal for our terminal or process group reaches it. */

@@ -9,6 +9,7 @@ import type { KilnHome } from '../../host/home.ts'
 import { endProcess, isRunning, processorMs, setSessionNiceness } from '../../host/process.ts'
 import type { Accelerator } from '../accelerator.ts'
 import type { Snapshots, VmSpec } from '../driver.ts'
+import { readSerialFile } from '../serial.ts'
 import { qemuArguments } from './arguments.ts'
 import type { WarmArguments } from './arguments.ts'
 import { qmpSocketPath, vmFiles, warmSocketPath } from './folder.ts'
@@ -23,6 +24,9 @@ export interface SeedOptions {
   readonly accelerator: () => Promise<Accelerator>
   readonly startTimeoutMs: number
 }
+
+/** A third of what another machine gets, where they have to share. */
+const SEED_NICENESS = 5
 
 /** Nothing answers on this socket; its being there gives the machine its second card. */
 const NO_METADATA = '/nonexistent/kiln-metadata'
@@ -55,18 +59,23 @@ export function createSnapshots({ home, accelerator, startTimeoutMs }: SeedOptio
         await writeFile(files.memory, '', { mode: 0o600 })
         await writeFile(files.state, '', { mode: 0o600 })
         const launched = await launchMachine(home, paths, record, { role: 'seed', memory: files.memory, port })
-        onBegun?.({
-          processorMs: () => processorMs(launched.identity),
-          hurry: async () => {
-            if (await isRunning(launched.identity)) await setSessionNiceness(launched.identity.pid, 0)
-          },
-        })
+        let givesWay: boolean | undefined
+        const giveWay = async (wanted: boolean): Promise<void> => {
+          givesWay = wanted
+          if (await isRunning(launched.identity)) await setSessionNiceness(launched.identity.pid, wanted ? SEED_NICENESS : 0)
+        }
+        onBegun?.({ processorMs: () => processorMs(launched.identity), hurry: () => giveWay(false) })
         let usedMs = 0
         try {
           await untilReady(launched, record, startTimeoutMs, signal)
           const alive = async (): Promise<void> => {
             const exit = await launched.exit()
             if (exit !== undefined) throw new KilnError('E_VM', `the machine for a snapshot of ${spec.name} ended with ${exit}`)
+            const { text } = await readSerialFile(paths.serial, -65_536)
+            const panic = /Kernel panic[^\r\n]*/.exec(text)?.[0]
+            if (panic !== undefined) throw new KilnError('E_VM', `the kernel of the machine for a snapshot of ${spec.name} gave up: ${panic}`)
+            // Not before systemd's greeting: a kernel that begins under emulation takes a timer for broken when the processor keeps it waiting, and gives up.
+            if (givesWay === undefined && text.includes('Welcome to')) await giveWay(true)
           }
           await untilSeedReady(port, alive, { timeoutMs, signal })
           await withQmp(record.qmpSocket, (qmp) => saveState(qmp, files, signal))
