@@ -14,7 +14,7 @@ let w: WarmBed
 
 beforeAll(async () => {
   w = await startWarmBed()
-})
+}, 300_000)
 beforeEach(async () => {
   await w.clean()
 })
