@@ -69,8 +69,8 @@ export interface Bench {
   close(): Promise<string | undefined>
 }
 
-/** `tools` keeps what clients install between runs (default: the user's cache folder). */
-export async function openBench(): Promise<Bench> {
+/** What clients install is kept between runs in the user's cache folder. When `signal` fires, whatever runs is ended, with all that it has begun. */
+export async function openBench(signal: AbortSignal = new AbortController().signal): Promise<Bench> {
   const work = mkdtempSync(join(tmpdir(), 'kiln-conformance-'))
   const home = join(work, 'home')
   const tools = join(process.env['XDG_CACHE_HOME'] ?? join(process.env['HOME'] ?? work, '.cache'), 'kiln', 'conformance')
@@ -107,11 +107,16 @@ export async function openBench(): Promise<Bench> {
       child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
       child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
       // The whole group: a case is a shell with children of its own.
-      const timer = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), CASE_TIMEOUT_MS)
+      const kill = (): void => {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+      }
+      const timer = setTimeout(kill, CASE_TIMEOUT_MS)
+      signal.addEventListener('abort', kill)
       child.once('error', reject)
-      child.once('close', (code, signal) => {
+      child.once('close', (code, endedBy) => {
         clearTimeout(timer)
-        resolve({ code: code ?? 1, output: signal === 'SIGKILL' ? `${output}\nended after ${CASE_TIMEOUT_MS / 1000} s` : output, seconds: (performance.now() - started) / 1000 })
+        signal.removeEventListener('abort', kill)
+        resolve({ code: code ?? 1, output: endedBy === 'SIGKILL' ? `${output}\nended after ${CASE_TIMEOUT_MS / 1000} s` : output, seconds: (performance.now() - started) / 1000 })
       })
     })
   }

@@ -19,7 +19,9 @@ interface Row {
 const wanted = process.argv.slice(2)
 const isWanted = (client: string, name: string): boolean => wanted.length === 0 || wanted.includes(client) || wanted.includes(`${client}/${name}`)
 const rows: Row[] = []
-const bench = await openBench()
+const stop = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())
+const bench = await openBench(stop.signal)
 
 /** At once, so that a run that is broken off keeps what it saw. */
 function tell(row: Row): void {
@@ -42,13 +44,23 @@ try {
   for (const client of listClients()) {
     const cases = client.cases.filter((each) => isWanted(client.name, each.name))
     if (cases.length === 0) continue
-    const ready = await bench.prepare(client)
+    if (stop.signal.aborted) break
+    const ready = await bench.prepare(client).catch((error: unknown) => {
+      if (stop.signal.aborted) return undefined
+      throw error
+    })
+    if (ready === undefined) break
     if ('skipped' in ready) {
       for (const each of cases) tell({ client, version: '', case: each, outcome: { result: 'skipped', reason: ready.skipped, seconds: 0 } })
       continue
     }
     console.log(`${client.name}: ${ready.version}`)
-    for (const each of cases) tell({ client, version: ready.version, case: each, outcome: await bench.run(each) })
+    for (const each of cases) {
+      const outcome = await bench.run(each)
+      // a case that was broken off has shown nothing
+      if (stop.signal.aborted) break
+      tell({ client, version: ready.version, case: each, outcome })
+    }
   }
 } finally {
   const kept = await bench.close()
@@ -57,7 +69,7 @@ try {
 
 const count = (result: Outcome['result']): number => rows.filter((row) => row.outcome.result === result).length
 console.log(`${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped`)
-process.exitCode = count('failed') === 0 && rows.length > 0 ? 0 : 1
+process.exitCode = count('failed') === 0 && rows.length > 0 && !stop.signal.aborted ? 0 : 1
 
 /** A run of some cases replaces their rows; rows of cases that are gone go. */
 function writePage(): void {
