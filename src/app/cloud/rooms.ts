@@ -4,6 +4,7 @@ import type { Room } from '../../cloud/kernel/room.ts'
 import { createArtifactRegistryRoom } from '../../cloud/rooms/artifactregistry/index.ts'
 import { createCloudBillingRoom } from '../../cloud/rooms/cloudbilling/index.ts'
 import { createCloudResourceManagerRoom } from '../../cloud/rooms/cloudresourcemanager/index.ts'
+import { idleMs } from '../../host/idle.ts'
 import { createComputeRoom } from '../../cloud/rooms/compute/index.ts'
 import type { PublicImages } from '../../cloud/rooms/compute/index.ts'
 import { createDnsRoom } from '../../cloud/rooms/dns/index.ts'
@@ -55,6 +56,7 @@ export function createRooms(parts: RoomParts): readonly Room[] {
       driver: parts.driver,
       publicImages: parts.publicImages,
       serveMetadata,
+      idleMs,
       ...(parts.signCertificate === undefined ? {} : { signCertificate: parts.signCertificate }),
       guestAccess: { ...parts.guests, hosts: () => guestHosts(rooms) },
     }),

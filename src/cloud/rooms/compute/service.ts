@@ -49,6 +49,8 @@ export interface ComputeDeps {
   readonly publicImages?: PublicImages
   /** What memory snapshots may take on disk together. Default: 2 GiB, about seven of a small server. */
   readonly warmLimitBytes?: number
+  /** Time that all processors together had nothing to do, in milliseconds since some moment. Default: unknown, and nothing waits for it. */
+  readonly idleMs?: () => Promise<number>
 }
 
 /** Who asks for a change, as the routes know it. */
@@ -69,7 +71,7 @@ export interface Change {
   readonly args?: object
 }
 
-type WithoutDefault = 'guestAccess' | 'signCertificate'
+type WithoutDefault = 'guestAccess' | 'signCertificate' | 'idleMs'
 
 export interface Compute {
   readonly kernel: Kernel

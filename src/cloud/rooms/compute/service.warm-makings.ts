@@ -46,6 +46,10 @@ const NEAR_PART = 1 / 3
 /** One that takes so much longer than the last one is not worth waiting for any more. */
 const PATIENCE = 3
 const LOOK_MS = 50
+/** Processors that are idle over this time, and how long that is awaited. */
+const ENOUGH_IDLE = 0.75
+const IDLE_LOOK_MS = 2 * SECOND_MS
+const IDLE_PATIENCE_MS = 10 * MINUTE_MS
 
 interface Making {
   readonly wish: Wish
@@ -57,6 +61,8 @@ interface Making {
   isForgotten: boolean
   hasEnded: boolean
   reason: Reason
+  /** Machines are about to be replaced: it does not wait for an idle processor. */
+  isUrgent: boolean
   waiters: number
   /** Until then it waits for those before it. */
   hasTurn: boolean
@@ -125,11 +131,25 @@ export function createMakings(compute: Compute, files: Files, users: WarmUsers):
     })
   }
 
+  /** What nobody is about to need begins when a processor has nothing to do: a machine that has just begun is still booting, and others with it. */
+  async function whenIdle(making: Making): Promise<void> {
+    const { signal } = making.stop
+    const start = performance.now()
+    let [at, idleMs] = [start, await deps.idleMs?.()]
+    while (idleMs !== undefined && !making.isUrgent && !signal.aborted && at - start < IDLE_PATIENCE_MS) {
+      await sleep(IDLE_LOOK_MS, undefined, { signal }).catch(() => {})
+      const [now, later] = [performance.now(), (await deps.idleMs?.()) ?? 0]
+      if (later - idleMs >= ENOUGH_IDLE * (now - at)) return
+      ;[at, idleMs] = [now, later]
+    }
+  }
+
   async function work(name: string, making: Making): Promise<void> {
     const { wish, stop } = making
     const start = performance.now()
     try {
       await making.noted
+      await whenIdle(making)
       await inTurn(making, async () => {
         try {
           await requireRoom(wish)
@@ -155,7 +175,19 @@ export function createMakings(compute: Compute, files: Files, users: WarmUsers):
   function begin(name: string, wish: Wish, reason: Reason): Making {
     const { promise: ended, resolve } = Promise.withResolvers<void>()
     const noted = note(name, (failures) => ({ failures, wanted: wish }))
-    const making: Making = { wish, stop: new AbortController(), noted, ended, isForgotten: false, hasEnded: false, reason, waiters: 0, hasTurn: false, machine: undefined }
+    const making: Making = {
+      wish,
+      stop: new AbortController(),
+      noted,
+      ended,
+      isForgotten: false,
+      hasEnded: false,
+      reason,
+      isUrgent: reason === 'family',
+      waiters: 0,
+      hasTurn: false,
+      machine: undefined,
+    }
     makings.set(name, making)
     work(name, making)
       .catch((error: unknown) => kernel.log.error({ err: error, snapshot: name }, 'what is known of a memory snapshot could not be written'))
@@ -192,6 +224,7 @@ export function createMakings(compute: Compute, files: Files, users: WarmUsers):
     // From here to its beginning nothing is waited for, so that two never make the same, nor one of an image that went.
     const running = makings.get(name)
     if (running !== undefined && reason === 'start') running.reason = 'start'
+    if (running !== undefined && reason === 'family') running.isUrgent = true
     if (running === undefined && !stopped && files.isSource(wish.fileId)) await begin(name, wish, reason).noted
   }
 

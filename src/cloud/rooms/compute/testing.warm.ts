@@ -14,6 +14,7 @@ import type { ComputeCloud } from './testing.ts'
 /** Read anew by each daemon of the bed. */
 export interface WarmLimits {
   warmLimitBytes?: number
+  idleMs?: () => Promise<number>
 }
 
 export interface Wish {
