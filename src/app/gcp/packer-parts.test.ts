@@ -42,7 +42,7 @@ async function writeConfig(base: 'offline' | 'packer', user = 'app'): Promise<vo
   await writeFile(join(folder, 'stack', 'kiln.config.ts'), `export default ${JSON.stringify(config)}\n`)
 }
 
-async function parts(): Promise<PackerParts> {
+async function parts(recipeVersion = '4'): Promise<PackerParts> {
   const stack = await loadStack(join(folder, 'stack'))
   const options = {
     home: kilnHome({ KILN_HOME: join(folder, 'home') }),
@@ -50,6 +50,7 @@ async function parts(): Promise<PackerParts> {
     specs: await readImageSpecs(stack),
     queue: { lock: () => lock },
     signal: new AbortController().signal,
+    recipeVersion,
   }
   return createPackerParts(options)
 }
@@ -80,6 +81,17 @@ test('what the lock says of an image that Packer makes is no input; of a baked o
   const [base, server] = [await key('python3'), await key()]
   lock = emptyLock
   expect([await key('python3'), await key()]).toEqual([base, server])
+})
+
+test('a newer recipe makes another image of what is baked, and not of what Packer makes', async () => {
+  const keys = async (recipe: string) => {
+    const made = await parts(recipe)
+    return [made.keyOf('python3', []).key, made.keyOf('srv', [wheel]).key]
+  }
+  const onBaked = await keys('4')
+  expect((await keys('5'))[1]).not.toBe(onBaked[1])
+  await writeConfig('packer')
+  expect(await keys('5')).toEqual(await keys('4'))
 })
 
 test('Packer gets the name, no family, and the versions of this image’s wheels', async () => {

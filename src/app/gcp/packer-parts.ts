@@ -6,7 +6,7 @@ import type { LoadedStack } from '../../config/load.ts'
 import { isServerImage } from '../../config/schema.images.ts'
 import type { KilnHome } from '../../host/home.ts'
 import { hashInputs, imageKey } from '../../image/key.ts'
-import type { LockFile } from '../../image/types.ts'
+import type { KeyInputs, LockFile } from '../../image/types.ts'
 import { buildWithPacker, settlePacker } from '../../packer/build.ts'
 import { findPacker } from '../../packer/program.ts'
 import { familyVariable, packerFiles, packerFolder, packerVariables, versionVariable } from '../../synth/images/templates.ts'
@@ -23,6 +23,8 @@ export interface PackerPartsOptions {
   readonly specs: ImageSpecs
   readonly queue: Pick<BakeQueue, 'lock'>
   readonly signal: AbortSignal
+  /** For tests. Default: that of today's recipe. */
+  readonly recipeVersion?: string
 }
 
 /** Reads what is in the images of Packer. @throws KilnError of the config, the lock and the files of images */
@@ -33,8 +35,8 @@ export async function createPackerParts(options: PackerPartsOptions): Promise<Pa
   const workDir = (family: string): string => join(home.engine, 'packer', config.project.id, family)
   return {
     keyOf(family, wheels) {
-      const { inputs } = imageKey(specs.spec(family, wheels), ofOtherImages(queue.lock(), stack))
-      return { key: hashInputs({ ...inputs, engine: 'packer', template: templates.get(family) ?? '' }), resolved: true }
+      const { inputs } = imageKey(specs.spec(family, wheels), ofOtherImages(queue.lock(), stack), options.recipeVersion)
+      return { key: hashInputs({ ...ofPacker(inputs, family, stack), engine: 'packer', template: templates.get(family) ?? '' }), resolved: true }
     },
     settle: (family, progress, signal) => settlePacker({ dir: stack.dir, workDir: workDir(family), signal, note: progress.note }),
     async build({ family, name, description, labels, wheels }, progress, signal) {
@@ -74,6 +76,20 @@ export async function createPackerParts(options: PackerPartsOptions): Promise<Pa
       })
     },
   }
+}
+
+/** How Kiln itself makes an image: nothing of it is in one of Packer's. */
+const bakersOwn: ReadonlySet<string> = new Set(['recipe', 'boot', 'system files'])
+
+/** The inputs of an image and of those below it (`python3: boot`), without what only a bake puts in. */
+function ofPacker(inputs: KeyInputs, family: string, { config }: LoadedStack): KeyInputs {
+  return Object.fromEntries(
+    Object.entries(inputs).filter(([name]) => {
+      const words = name.split(': ')
+      const owner = words.at(-2) ?? family
+      return config.images[owner]?.engine !== 'packer' || !bakersOwn.has(words.at(-1) ?? '')
+    }),
+  )
 }
 
 /** `kiln.lock` pins what is baked. Packer takes Debian's packages of the day, so that an entry that comes later (wheels are built in the base image) is no other image. */
