@@ -51,8 +51,8 @@ async function remove(name: string): Promise<void> {
 
 test('an image whose family machines run has its snapshot before the first of them is replaced', async () => {
   await served()
-  await untested('new')
-  await w.untilCall('snapshot')
+  const id = await untested('new')
+  await w.untilCall(`snapshot snapshot-${id}`)
   await w.settle()
   await w.create('new', { ...inGroup, image: `${family}-new` })
   expect(w.calls().slice(-2)).toEqual(['start new', 'resume new'])
