@@ -309,7 +309,7 @@ describe('a change', () => {
     expect(result.json.version).toBe(version)
     expect(result.json.imageDigest).not.toBe(first.imageDigest)
     expect(await get(`${result.json.url}/about`)).toContain(version)
-    expect(await place.machines()).toHaveLength(1)
+    expect(await place.instances()).toHaveLength(1)
   })
 
   test('that makes the server ill fails its boot test: the family and the running VM stay as they were', async () => {

@@ -75,7 +75,7 @@ test(`${KILLS} kills, then everything is there once and whole (seed ${seed})`, {
   expect((await fetch(`${last.json.url}/healthz`)).status, context).toBe(200)
   expect((await place.kiln(['up', '--yes', '--json'])).json.changes, context).toBe(0)
 
-  const machines = await place.machines()
+  const machines = await place.instances()
   expect(
     machines.map((machine) => machine.commandLine),
     context,

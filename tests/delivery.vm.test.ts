@@ -91,7 +91,7 @@ test('kiln up ends with a group of two behind the load balancer, and release 1',
   ;({ url, version: first } = result.json as { url: string; version: string })
   expect(result.json).toMatchObject({ release: 1, url: expect.stringMatching(/^http:\/\/127\./) })
   expect(await versionNow()).toBe(first)
-  expect(await place.machines(), 'two, and no dev VM').toHaveLength(2)
+  expect(await place.instances(), 'two, and no dev VM').toHaveLength(2)
   expect((await place.kiln(['up', '--yes', '--json'])).json).toMatchObject({ changes: 0, release: 1, url })
   expect((await place.kiln(['status', '--json'])).json).toMatchObject({ healthy: true, server: { release: 1, instances: [{ isHealthy: true }, { isHealthy: true }] } })
 })

@@ -84,7 +84,7 @@ test('git push: the stages are shown, the group is made, and serves the version 
   const { json } = await place.kiln(['pipelines', '--json'])
   expect(json.pipelines[0].stages.map((stage: { state: string }) => stage.state)).toEqual(['passed', 'passed', 'passed', 'passed', 'passed'])
   expect(await releases()).toEqual([`1 live 0.1.1 ${await git('rev-parse', 'HEAD')}`])
-  expect(await place.machines(), 'that of the group, and no dev VM').toHaveLength(1)
+  expect(await place.instances(), 'that of the group, and no dev VM').toHaveLength(1)
 })
 
 test('a signed webhook does the same over the group that is there, though the daemon is killed in the middle; an unsigned one does nothing', async () => {

@@ -22,6 +22,8 @@ export interface Workplace {
   kiln(args: readonly string[], options?: { readonly onLine?: (line: string, pid: number) => void; readonly input?: string }): Promise<KilnResult>
   /** Command lines of QEMU processes that belong to this data folder. */
   machines(): Promise<readonly { readonly pid: number; readonly commandLine: string }[]>
+  /** The same without those of which memory snapshots are made, which come and go. */
+  instances(): Promise<readonly { readonly pid: number; readonly commandLine: string }[]>
   /** Ends everything of this data folder and removes it. */
   remove(): Promise<void>
 }
@@ -92,6 +94,7 @@ export async function createWorkplace(choice: WorkplaceOptions = {}): Promise<Wo
     stack,
     kiln,
     machines,
+    instances: async () => (await machines()).filter(({ commandLine }) => !commandLine.includes('guest=snapshot-')),
     async remove() {
       await kiln(['cloud', 'reset', '--yes'])
       for (const machine of await machines()) process.kill(machine.pid, 'SIGKILL')

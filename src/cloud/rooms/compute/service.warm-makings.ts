@@ -49,7 +49,7 @@ const LOOK_MS = 50
 /** Processors that are idle over this time, and how long that is awaited. */
 const ENOUGH_IDLE = 0.75
 const IDLE_LOOK_MS = 2 * SECOND_MS
-const IDLE_PATIENCE_MS = 10 * MINUTE_MS
+const IDLE_PATIENCE_MS = 2 * MINUTE_MS
 
 interface Making {
   readonly wish: Wish
