@@ -19,8 +19,11 @@ export type Reason = 'start' | 'family'
 
 export interface Makings {
   nameOf(wish: Wish): Promise<string>
-  /** Has the snapshot made unless it is there, is being made, or could not be made before. Returns as soon as that is noted. */
-  want(wish: Wish, reason: Reason): Promise<void>
+  /**
+   * Has the snapshot made unless it is there, is being made, or could not be made before. Returns as soon as that is noted. One that is not urgent (default: that of a machine that
+   * began without) waits for an idle processor.
+   */
+  want(wish: Wish, reason: Reason, isUrgent?: boolean): Promise<void>
   /** Goes on with what an earlier daemon could not end. */
   resume(): Promise<void>
   /** Waits for a snapshot that will be there sooner than a machine that boots, as long as `isWanted` holds; returns at once for any other. @throws the abort reason */
@@ -172,7 +175,7 @@ export function createMakings(compute: Compute, files: Files, users: WarmUsers):
     }
   }
 
-  function begin(name: string, wish: Wish, reason: Reason): Making {
+  function begin(name: string, wish: Wish, reason: Reason, isUrgent: boolean): Making {
     const { promise: ended, resolve } = Promise.withResolvers<void>()
     const noted = note(name, (failures) => ({ failures, wanted: wish }))
     const making: Making = {
@@ -183,7 +186,7 @@ export function createMakings(compute: Compute, files: Files, users: WarmUsers):
       isForgotten: false,
       hasEnded: false,
       reason,
-      isUrgent: reason === 'family',
+      isUrgent,
       waiters: 0,
       hasTurn: false,
       machine: undefined,
@@ -218,14 +221,14 @@ export function createMakings(compute: Compute, files: Files, users: WarmUsers):
     ),
   )
 
-  async function want(wish: Wish, reason: Reason): Promise<void> {
+  async function want(wish: Wish, reason: Reason, isUrgent = reason === 'family'): Promise<void> {
     const name = await nameOf(wish)
     if ((await warm.isWhole(name)) || (await warm.notes(name)).failures >= MAX_FAILURES) return
     // From here to its beginning nothing is waited for, so that two never make the same, nor one of an image that went.
     const running = makings.get(name)
     if (running !== undefined && reason === 'start') running.reason = 'start'
-    if (running !== undefined && reason === 'family') running.isUrgent = true
-    if (running === undefined && !stopped && files.isSource(wish.fileId)) await begin(name, wish, reason).noted
+    if (running !== undefined && isUrgent) running.isUrgent = true
+    if (running === undefined && !stopped && files.isSource(wish.fileId)) await begin(name, wish, reason, isUrgent).noted
   }
 
   return {

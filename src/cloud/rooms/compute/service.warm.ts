@@ -84,11 +84,16 @@ export function createWarmStarts(compute: Compute, files: Files): WarmStarts {
     return { fileId, sizeGb: Number(disk.record.sizeGb), deviceName: spec.disks[0]?.deviceName ?? '', cpus: spec.cpus, memoryMib: spec.memoryMib }
   }
 
+  /** A group's machines have others after them, soon: when the next is made, one is healed, or a release goes back to their image. */
+  function isOfGroup(instance: Instance): boolean {
+    return /\/instanceGroupManagers\/[^/]+$/.test(item(instance, 'created-by') ?? '')
+  }
+
   /** The name of a snapshot that is there, or will be soon. Without one, it will be there for the next. */
   async function find(instance: Instance, wish: Wish, signal: AbortSignal): Promise<string | undefined> {
     const name = await makings.nameOf(wish)
     if (await warm.isWhole(name)) return name
-    await makings.want(wish, 'start')
+    await makings.want(wish, 'start', isOfGroup(instance))
     const isWanted = (): boolean => {
       const status = (store.byId(instance.id) as Instance | undefined)?.record.status
       return status !== undefined && status !== 'STOPPING'
@@ -104,7 +109,8 @@ export function createWarmStarts(compute: Compute, files: Files): WarmStarts {
     const postponed = await makings.supersede(users.olderFiles(image))
     // Not those of before: the next image may be there by now.
     for (const shape of users.shapesFor(image)) await makings.want({ fileId: image.hidden.fileId, ...shape }, 'family')
-    for (const wish of postponed) await makings.want(wish, 'start')
+    // What is replaced is what somebody may have to go back to.
+    for (const wish of postponed) await makings.want(wish, 'start', true)
   }
 
   function imageOf(disk: Disk): string {
@@ -120,7 +126,7 @@ export function createWarmStarts(compute: Compute, files: Files): WarmStarts {
       try {
         if (item(instance, OPT_OUT)?.toLowerCase() === 'never') {
           // Its successors may be of another mind, and whoever rolls back to its image is.
-          await makings.want(wishOf(fileId, disk, spec), 'start')
+          await makings.want(wishOf(fileId, disk, spec), 'start', isOfGroup(instance))
           return { note: `kiln: boots, since its metadata says ${OPT_OUT}=never` }
         }
         const name = await find(instance, wishOf(fileId, disk, spec), signal)
