@@ -99,6 +99,16 @@ export function isAbsent(error: unknown): boolean {
   return /may not exist/.test(failure.message) || /(serviceusage|cloudbilling|cloudresourcemanager)\.googleapis\.com/.test(failure.request ?? '')
 }
 
+/** What is read, or undefined where nothing of this name can be there. */
+export async function orNothing<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
+}
+
 /** True when a deletion has nothing left to do: the thing or its whole project is gone. */
 export function isGone(error: unknown): boolean {
   return isNotFound(error) || isProjectGone(error)

@@ -5,7 +5,7 @@ import { earlyModules, initScript, kernelCommandLine } from './recipe/disk-layou
 import { baseGuestFiles, baseGuestLinks, machineLeftovers } from './recipe/guest-files.ts'
 import { RECIPE_VERSION, basePackages } from './recipe/packages.ts'
 import { serverUnit } from './recipe/server-unit.ts'
-import type { ImageKey, ImageSpec, KeyChanges, KeyInputs, LockFile, LockedImage } from './types.ts'
+import type { ImageKey, ImageSpec, KeyChanges, KeyInputs, LockFile, LockedImage, ServerImageSpec } from './types.ts'
 
 const UNRESOLVED = 'not resolved yet'
 
@@ -60,8 +60,7 @@ function keyInputs(spec: ImageSpec, lock: LockFile | undefined, recipeVersion: s
   const inputs: Record<string, string> = {}
   for (const [name, value] of Object.entries(keyInputs(spec.from, lock, recipeVersion))) inputs[`${spec.from.name}: ${name}`] = value
   Object.assign(inputs, spec.packages.length > 0 && entry === undefined ? { 'Debian packages': UNRESOLVED } : debian)
-  for (const wheel of spec.wheels) inputs[`wheel ${wheel.name}`] = `${wheel.version} ${wheel.sha256}`
-  for (const file of spec.files) inputs[`file ${file.path}`] = `${file.sha256} ${file.mode.toString(8)}`
+  Object.assign(inputs, contentInputs(spec))
   for (const [name, value] of Object.entries(spec.environment)) inputs[`environment ${name}`] = value
   return {
     ...inputs,
@@ -73,6 +72,14 @@ function keyInputs(spec: ImageSpec, lock: LockFile | undefined, recipeVersion: s
     port: String(spec.port),
     'system unit': sha256Hex(serverUnit(spec)),
   }
+}
+
+/** The user's own bytes in an image: wheels and files, whoever makes it. */
+export function contentInputs({ wheels, files }: ServerImageSpec): KeyInputs {
+  return Object.fromEntries([
+    ...wheels.map((wheel) => [`wheel ${wheel.name}`, `${wheel.version} ${wheel.sha256}`]),
+    ...files.map((file) => [`file ${file.path}`, `${file.sha256} ${file.mode.toString(8)}`]),
+  ])
 }
 
 /** Why one key is not the other, one line per input; empty when they are the same. */

@@ -5,7 +5,7 @@
  */
 import { silentProgress } from '../../base/progress.ts'
 import type { Clients } from '../../client/clients.ts'
-import { call, isPermissionDenied } from '../../client/errors.ts'
+import { call, isPermissionDenied, orNothing } from '../../client/errors.ts'
 import { labelValue, releasesBucketName, servingName } from '../../compile/names.ts'
 import type { FoundThing } from '../../engine/destroy.ts'
 import type { Address, DesiredResource, KindContext } from '../../engine/types.ts'
@@ -20,7 +20,7 @@ import { isOurs, stackLabel } from '../../resources/resource.ts'
 import { secretKind } from '../../resources/secret/provider.ts'
 import { secretVersionKind } from '../../resources/secret-version/provider.ts'
 import { madeImages } from '../kinds/live-images.ts'
-import { orNothing, releaseTemplates } from '../kinds/release-remains.ts'
+import { releaseTemplates } from '../kinds/release-remains.ts'
 
 type Context = KindContext<Clients>
 type Labels = Readonly<Record<string, string>> | null | undefined

@@ -3,13 +3,15 @@
  * the server answered, so that no port has to be open to anybody.
  */
 import { KilnError, describeError } from '../../base/errors.ts'
+import { silentProgress } from '../../base/progress.ts'
 import { MINUTE_MS, SECOND_MS, formatDuration } from '../../base/units.ts'
 import { waitFor } from '../../base/wait.ts'
 import type { Clients } from '../../client/clients.ts'
-import { call, isAbsent } from '../../client/errors.ts'
+import { call, orNothing } from '../../client/errors.ts'
 import { waitForCompute } from '../../client/operations.ts'
-import { tailLines } from '../../host/exec.ts'
+import { instanceKind } from '../../resources/instance/provider.ts'
 import { shellWord } from '../../synth/images/scripts.ts'
+import { serialTail } from '../stack/health.ts'
 
 export interface ImageTest {
   readonly clients: Clients
@@ -36,7 +38,7 @@ const BOOT_MS = 10 * MINUTE_MS
 export async function testImage(options: ImageTest): Promise<void> {
   const name = testVmName(options.family)
   // one that a killed run left
-  await removeVm(options, name, options.signal)
+  await removeTestVm(options)
   options.note(`booting ${options.image} in the VM ${name} for its test`)
   const startedAt = performance.now()
   try {
@@ -46,7 +48,9 @@ export async function testImage(options: ImageTest): Promise<void> {
     options.note(`boot test passed: healthy after ${formatDuration(performance.now() - startedAt)}`)
   } finally {
     // why the test failed matters more than that its machine could not be removed: the next test removes it
-    await removeVm(options, name, AbortSignal.timeout(5 * MINUTE_MS)).catch((error: unknown) => options.note(`the VM ${name} could not be removed yet: ${describeError(error)}`))
+    await removeTestVm({ ...options, signal: AbortSignal.timeout(5 * MINUTE_MS) }).catch((error: unknown) =>
+      options.note(`the VM ${name} could not be removed yet: ${describeError(error)}`),
+    )
   }
 }
 
@@ -117,28 +121,14 @@ export function wordOf(serial: string): string | undefined {
 }
 
 async function failure({ clients, project, zone, image, family, health }: ImageTest, name: string, answer: string): Promise<KilnError> {
-  const compute = await clients.compute()
-  const serial = await call(compute.instances.getSerialPortOutput({ project, zone, instance: name })).then(
-    (output) => tailLines(output.contents ?? '', 60),
-    (error: unknown) => `cannot be read: ${describeError(error)}`,
-  )
   const within = health === undefined ? '' : ` within ${health.timeoutSeconds} s`
   return new KilnError('E_BOOT_TEST', `image ${family} did not become healthy${within}; last answer${health === undefined ? '' : ` of ${health.path}`}: ${answer}`, {
     hint: 'the family was left as it was; correct what the log shows and bake again',
-    detail: `The VM ${name} of ${image}. Serial port:\n${serial}`,
+    detail: `The VM ${name} of ${image}. Serial port:\n${await serialTail(clients, project, zone, name, 60)}`,
   })
 }
 
-/** Removes the VM of a test; gone is fine. */
-export async function removeTestVm(options: Pick<ImageTest, 'clients' | 'project' | 'zone' | 'family' | 'signal'>): Promise<void> {
-  await removeVm(options, testVmName(options.family), options.signal)
-}
-
-async function removeVm({ clients, project, zone }: Pick<ImageTest, 'clients' | 'project' | 'zone'>, name: string, signal: AbortSignal): Promise<void> {
-  const compute = await clients.compute()
-  try {
-    await waitForCompute(clients, project, await call(compute.instances.delete({ project, zone, instance: name }, { signal })), { signal, what: `delete the VM ${name}` })
-  } catch (error) {
-    if (!isAbsent(error)) throw error
-  }
+/** Removes the VM of a family's test; gone is fine. */
+export async function removeTestVm({ clients, signal, project, zone, family }: Pick<ImageTest, 'clients' | 'signal' | 'project' | 'zone' | 'family'>): Promise<void> {
+  await orNothing(instanceKind.remove({ clients, signal, progress: silentProgress }, { projectId: project, zone, name: testVmName(family) }))
 }

@@ -50,6 +50,7 @@ async function parts(recipeVersion = '4'): Promise<PackerParts> {
     specs: await readImageSpecs(stack),
     queue: { lock: () => lock },
     signal: new AbortController().signal,
+    health: () => undefined,
     recipeVersion,
   }
   return createPackerParts(options)

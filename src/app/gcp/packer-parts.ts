@@ -3,15 +3,16 @@ import { join } from 'node:path'
 import { sha256Hex } from '../../base/ids.ts'
 import { canonicalJson } from '../../base/json.ts'
 import type { LoadedStack } from '../../config/load.ts'
-import { isServerImage } from '../../config/schema.images.ts'
 import type { KilnHome } from '../../host/home.ts'
-import { hashInputs, imageKey } from '../../image/key.ts'
-import type { KeyInputs, LockFile } from '../../image/types.ts'
+import { contentInputs, hashInputs, imageKey } from '../../image/key.ts'
+import type { ImageSpec } from '../../image/types.ts'
 import { buildWithPacker, settlePacker } from '../../packer/build.ts'
 import { findPacker } from '../../packer/program.ts'
+import type { SynthFile } from '../../synth/file.ts'
 import { familyVariable, packerFiles, packerFolder, packerVariables, versionVariable } from '../../synth/images/templates.ts'
 import type { PackerParts } from '../kinds/image-packer.ts'
 import type { BakeQueue } from '../stack/bake-queue.ts'
+import type { ImagePartsOptions } from '../stack/image-parts.ts'
 import type { ImageSpecs } from '../stack/image-specs.ts'
 import { readSynthInput } from '../synthesis/facts.ts'
 import { synthStack } from '../synthesis/synth.ts'
@@ -22,6 +23,8 @@ export interface PackerPartsOptions {
   readonly stack: LoadedStack
   readonly specs: ImageSpecs
   readonly queue: Pick<BakeQueue, 'lock'>
+  /** Health path and port of images with a server. */
+  readonly health: ImagePartsOptions['health']
   readonly signal: AbortSignal
   /** For tests. Default: that of today's recipe. */
   readonly recipeVersion?: string
@@ -31,19 +34,24 @@ export interface PackerPartsOptions {
 export async function createPackerParts(options: PackerPartsOptions): Promise<PackerParts> {
   const { home, stack, specs, queue } = options
   const { config } = stack
-  const templates = templateDigests(stack, packerFiles(await readSynthInput(stack, false, options.signal)))
+  const templates = templateDigests(specs.families, packerFiles(await readSynthInput(stack, false, options.signal)))
+
+  /** `kiln.lock` and the baker's recipe are no inputs: what is baked has them, and Packer takes Debian's packages of the day. */
+  function keyOf(spec: ImageSpec): string {
+    const own = { engine: 'packer', template: templates.get(spec.name) ?? '' }
+    if (spec.type === 'base') return hashInputs(own)
+    const below = config.images[spec.from.name]?.engine === 'packer' ? keyOf(spec.from) : imageKey(spec.from, queue.lock(), options.recipeVersion).key
+    return hashInputs({ ...own, ...contentInputs(spec), below })
+  }
+
   const workDir = (family: string): string => join(home.engine, 'packer', config.project.id, family)
   return {
-    keyOf(family, wheels) {
-      const { inputs } = imageKey(specs.spec(family, wheels), ofOtherImages(queue.lock(), stack), options.recipeVersion)
-      return { key: hashInputs({ ...ofPacker(inputs, family, stack), engine: 'packer', template: templates.get(family) ?? '' }), resolved: true }
-    },
+    keyOf: (family, wheels) => ({ key: keyOf(specs.spec(family, wheels)), resolved: true }),
     settle: (family, progress, signal) => settlePacker({ dir: stack.dir, workDir: workDir(family), signal, note: progress.note }),
     async build({ family, name, description, labels, wheels }, progress, signal) {
       const program = await findPacker()
       await synthStack(stack, { signal })
-      const image = config.images[family]
-      const wanted = image !== undefined && isServerImage(image) ? wheels.filter((wheel) => image.python.includes(wheel.name)) : []
+      const spec = specs.spec(family, wheels)
       progress.note(`Packer ${program.version} makes ${name}`)
       await buildWithPacker({
         program,
@@ -55,7 +63,7 @@ export async function createPackerParts(options: PackerPartsOptions): Promise<Pa
           [packerVariables.description]: description,
           [packerVariables.labels]: JSON.stringify(labels),
           [familyVariable(family)]: '',
-          ...Object.fromEntries(wanted.map((wheel) => [versionVariable(wheel.name), wheel.version])),
+          ...Object.fromEntries((spec.type === 'base' ? [] : spec.wheels).map((wheel) => [versionVariable(wheel.name), wheel.version])),
         },
         signal,
         note: progress.note,
@@ -63,7 +71,7 @@ export async function createPackerParts(options: PackerPartsOptions): Promise<Pa
     },
     cleanUp: ({ clients, signal }, family) => removeTestVm({ clients, signal, project: config.project.id, zone: config.location.zone, family }),
     async bootTest({ clients, signal, progress }, props, name) {
-      const image = config.images[props.family]
+      const health = options.health(props.family)
       await testImage({
         clients,
         signal,
@@ -72,39 +80,14 @@ export async function createPackerParts(options: PackerPartsOptions): Promise<Pa
         zone: config.location.zone,
         image: name,
         family: props.family,
-        ...(image !== undefined && isServerImage(image) ? { health: image.health } : {}),
+        ...(health === undefined ? {} : { health }),
       })
     },
   }
 }
 
-/** How Kiln itself makes an image: nothing of it is in one of Packer's. */
-const bakersOwn: ReadonlySet<string> = new Set(['recipe', 'boot', 'system files'])
-
-/** The inputs of an image and of those below it (`python3: boot`), without what only a bake puts in. */
-function ofPacker(inputs: KeyInputs, family: string, { config }: LoadedStack): KeyInputs {
-  return Object.fromEntries(
-    Object.entries(inputs).filter(([name]) => {
-      const words = name.split(': ')
-      const owner = words.at(-2) ?? family
-      return config.images[owner]?.engine !== 'packer' || !bakersOwn.has(words.at(-1) ?? '')
-    }),
-  )
-}
-
-/** `kiln.lock` pins what is baked. Packer takes Debian's packages of the day, so that an entry that comes later (wheels are built in the base image) is no other image. */
-function ofOtherImages(lock: LockFile, { config }: LoadedStack): LockFile {
-  return { ...lock, images: Object.fromEntries(Object.entries(lock.images).filter(([family]) => config.images[family]?.engine !== 'packer')) }
-}
-
-/** For each image a digest of the files that make it, and what it is made from. */
-function templateDigests(stack: LoadedStack, files: readonly { readonly path: string; readonly text: string }[]): ReadonlyMap<string, string> {
-  const { images } = stack.config
-  const digest = (family: string): string => {
-    const image = images[family]
-    const own = files.filter(({ path }) => path === `${packerFolder}/${family}.pkr.hcl` || path.startsWith(`${packerFolder}/${family}/`)).map(({ path, text }) => [path, text])
-    const below = image !== undefined && isServerImage(image) && images[image.from]?.engine === 'packer' ? digest(image.from) : ''
-    return sha256Hex(canonicalJson([own, below]))
-  }
-  return new Map(Object.keys(images).map((family) => [family, digest(family)]))
+/** Of each image a digest of the files that make it: what the config says of it, and what is run in its VM. */
+function templateDigests(families: readonly string[], files: readonly SynthFile[]): ReadonlyMap<string, string> {
+  const isOf = (family: string, path: string): boolean => path === `${packerFolder}/${family}.pkr.hcl` || path.startsWith(`${packerFolder}/${family}/`)
+  return new Map(families.map((family) => [family, sha256Hex(canonicalJson(files.filter(({ path }) => isOf(family, path)).map(({ path, text }) => [path, text])))]))
 }

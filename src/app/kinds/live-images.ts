@@ -1,7 +1,7 @@
 /** Images of one family as they are in Compute Engine, and the archives in the bucket that they are imported from. */
 import { waitFor } from '../../base/wait.ts'
 import type { Clients } from '../../client/clients.ts'
-import { call, isAbsent, isNotFound } from '../../client/errors.ts'
+import { call, isAbsent, isNotFound, orNothing } from '../../client/errors.ts'
 import { waitForCompute } from '../../client/operations.ts'
 import type { KindContext } from '../../engine/types.ts'
 
@@ -28,23 +28,13 @@ export function isDeprecated(image: LiveImage): boolean {
 /** What the family points to, or undefined. */
 export async function newestOfFamily(context: Context, projectId: string, family: string): Promise<LiveImage | undefined> {
   const compute = await context.clients.compute()
-  try {
-    return await call(compute.images.getFromFamily({ project: projectId, family }))
-  } catch (error) {
-    if (isAbsent(error)) return undefined
-    throw error
-  }
+  return orNothing(call(compute.images.getFromFamily({ project: projectId, family })))
 }
 
 /** The image of this name, in whatever state, or undefined. */
 export async function findImage(context: Context, projectId: string, name: string): Promise<LiveImage | undefined> {
   const compute = await context.clients.compute()
-  try {
-    return await call(compute.images.get({ project: projectId, image: name }))
-  } catch (error) {
-    if (isAbsent(error)) return undefined
-    throw error
-  }
+  return orNothing(call(compute.images.get({ project: projectId, image: name })))
 }
 
 /** An import of gigabytes on a busy machine takes minutes. */

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod'
 import type { Clients } from '../../client/clients.ts'
-import { call } from '../../client/errors.ts'
+import { call, orNothing } from '../../client/errors.ts'
 import type { KindContext, ResourceKind } from '../../engine/types.ts'
 import { bucketIamMemberKind } from '../../resources/bucket-iam-member/provider.ts'
 import { bucketKind } from '../../resources/bucket/provider.ts'
@@ -13,7 +13,7 @@ import { BucketProps } from '../../resources/bucket/schema.ts'
 import type { BucketAttributes } from '../../resources/bucket/schema.ts'
 import { parseProps, part } from '../../resources/resource.ts'
 import { bucketObjects } from '../../release/objects.ts'
-import { orNothing, removeDisks, removeSecondGroup, removeTemplates } from './release-remains.ts'
+import { removeDisks, removeSecondGroup, removeTemplates } from './release-remains.ts'
 
 type Context = KindContext<Clients>
 

@@ -1,7 +1,7 @@
 /** What releases make beside the engine, which knows none of it: the second group of blue/green, instance templates, and disks that were kept as evidence. */
 import type { compute_v1 } from '@googleapis/compute/build/v1.js'
 import type { Clients } from '../../client/clients.ts'
-import { call, isAbsent, isGone } from '../../client/errors.ts'
+import { call, isGone, orNothing } from '../../client/errors.ts'
 import { lastSegment, waitForCompute } from '../../client/operations.ts'
 import type { KindContext } from '../../engine/types.ts'
 import { googleFleet } from '../../release/fleet.google.ts'
@@ -87,14 +87,4 @@ async function aggregated<Scope>(
     pageToken = page?.nextPageToken ?? undefined
   } while (pageToken !== undefined)
   return scopes
-}
-
-/** What is read, or undefined where it cannot be there. */
-export async function orNothing<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading
-  } catch (error) {
-    if (isAbsent(error)) return undefined
-    throw error
-  }
 }

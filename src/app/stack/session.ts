@@ -141,6 +141,7 @@ export async function openSession(options: SessionOptions): Promise<StackSession
     const inputs = await baker.lastInputs(family)
     if (inputs !== undefined) lastInputs.set(family, inputs)
   }
+  const health = (family: string): ReturnType<typeof healthOf> => healthOf(stack, family)
   const offline = offlineMaker(
     createImageParts({
       home,
@@ -148,11 +149,11 @@ export async function openSession(options: SessionOptions): Promise<StackSession
       queue,
       lastInputs,
       ...(options.noCache === undefined ? {} : { noCache: options.noCache }),
-      health: (family) => healthOf(stack, family),
+      health,
       index,
     }),
   )
-  const byPacker = cloud.target === 'gcp' && needsPacker(stack.config.images) ? packerMaker(await createPackerParts({ home, stack, specs, queue, signal })) : offline
+  const byPacker = cloud.target === 'gcp' && needsPacker(stack.config.images) ? packerMaker(await createPackerParts({ home, stack, specs, queue, health, signal })) : offline
   const images = imageKind((family) => (stack.config.images[family]?.engine === 'packer' ? byPacker : offline))
   const rollout = createRollout({ home, stack, clients, signal, note: options.note, request: options.rollout ?? defaultRequest(), isRemote: cloud.target === 'gcp' })
   return {
