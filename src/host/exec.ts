@@ -41,6 +41,11 @@ function quote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 
+/** The environment of this process without the variables whose name matches, for a program that they would mislead. */
+export function environmentWithout(misleading: RegExp): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (value === undefined || misleading.test(name) ? [] : [[name, value] as const])))
+}
+
 /**
  * Runs a command to its end. The child gets SIGTERM, then SIGKILL after 5 s, when the signal aborts.
  * @throws KilnError E_TOOL_MISSING if the program is not there; E_TOOL_FAILED with the last 40 lines of output;

@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KilnError } from '../base/errors.ts'
-import { tailLines } from '../host/exec.ts'
+import { environmentWithout, tailLines } from '../host/exec.ts'
 import { runNoted, waitForEarlierRun } from '../host/noted-run.ts'
 import type { PackerProgram } from './program.ts'
 
@@ -57,7 +57,7 @@ async function packer(options: BuildOptions, args: readonly string[]): Promise<{
   const logFile = join(options.workDir, `${args[0] ?? 'run'}.log`)
   const result = await runNoted(
     options.workDir,
-    { program: options.program.path, args, cwd: options.dir, env: cleanEnvironment(), cleanEnv: true },
+    { program: options.program.path, args, cwd: options.dir, env: { ...environmentWithout(misleading), CHECKPOINT_DISABLE: '1' }, cleanEnv: true },
     {
       logFile,
       signal: options.signal,
@@ -90,8 +90,3 @@ function reason(output: string): string {
 
 /** Variables of the user's that would change the output that is read here. Proxies, credentials and plugin folders pass. */
 const misleading = /^(PACKER_LOG.*|PACKER_NO_COLOR|PKR_VAR_.*)$/
-
-function cleanEnvironment(): Readonly<Record<string, string>> {
-  const kept = Object.entries(process.env).flatMap(([name, value]) => (value === undefined || misleading.test(name) ? [] : [[name, value] as const]))
-  return { ...Object.fromEntries(kept), CHECKPOINT_DISABLE: '1' }
-}

@@ -1,5 +1,6 @@
 /** One run of the program, to its end, whatever happens to this process: messages parsed. */
 import { join } from 'node:path'
+import { environmentWithout } from '../host/exec.ts'
 import { runNoted } from '../host/noted-run.ts'
 import { parseMessage } from './messages.ts'
 import type { Diagnostic, UiMessage } from './messages.ts'
@@ -55,6 +56,5 @@ const misleading = /^TF_(CLI_ARGS.*|WORKSPACE|LOG.*|DATA_DIR|INPUT|IN_AUTOMATION
 
 /** The environment of this process without what misleads, and with ours. */
 export function cleanEnvironment(own: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  const kept = Object.entries(process.env).flatMap(([name, value]) => (value === undefined || misleading.test(name) ? [] : [[name, value] as const]))
-  return { ...Object.fromEntries(kept), TF_IN_AUTOMATION: '1', TF_INPUT: '0', CHECKPOINT_DISABLE: '1', NO_COLOR: '1', ...own }
+  return { ...environmentWithout(misleading), TF_IN_AUTOMATION: '1', TF_INPUT: '0', CHECKPOINT_DISABLE: '1', NO_COLOR: '1', ...own }
 }
