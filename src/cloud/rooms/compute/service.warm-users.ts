@@ -4,13 +4,10 @@ import { canonicalJson } from '../../../base/json.ts'
 import { machineSize } from './data/machine-types.ts'
 import { parseLink } from './links.ts'
 import type { Compute } from './service.ts'
-import type { ImageHidden } from './service.files.ts'
+import type { Image } from './service.images.ts'
 import { MIN_DISK_GB } from './service.disks.ts'
 import type { Disk } from './service.disks.ts'
 import type { Instance } from './service.instances.ts'
-import type { Resource } from './store.ts'
-
-type Image = Resource<compute_v1.Schema$Image, ImageHidden>
 
 /** What a snapshot depends on besides the image's bytes and the programs of this host. */
 export interface Shape {
