@@ -84,7 +84,10 @@ async function bakeOne(options: BakeVerbOptions, family: string): Promise<Record
     options,
     'bake',
     (session) => {
-      if (session.specs.families.includes(family)) return `image/${family}`
+      if (session.specs.families.includes(family)) {
+        if (options.noCache === true) requireBaked(session, family)
+        return `image/${family}`
+      }
       throw new KilnError('E_NOT_FOUND', `there is no image ${family} in the config`, { hint: `it has: ${session.specs.families.join(', ')}` })
     },
     async (part) => {
@@ -101,6 +104,14 @@ async function bakeOne(options: BakeVerbOptions, family: string): Promise<Record
       return { ...result, cached: false, ...(await bakeAgain(options, part.session, family, String(part.attributes['digest']))) }
     },
   )
+}
+
+/** Baking anew is for images with layers and bytes of this machine. @throws KilnError E_USAGE for one that Packer makes */
+export function requireBaked({ target, stack }: Pick<StackSession, 'target'> & { readonly stack: Pick<StackSession['stack'], 'config'> }, family: string): void {
+  if (target !== 'gcp' || stack.config.images[family]?.engine !== 'packer') return
+  throw new KilnError('E_USAGE', `Packer makes ${family} on Google Cloud: there are no layers to make anew, and no bytes to compare`, {
+    hint: 'without --no-cache it is made again when the config, a file or a wheel has changed',
+  })
 }
 
 /** The image is there already: bake it once more from nothing, and compare. */

@@ -45,7 +45,7 @@ export function addImageCommands(program: Command): void {
           return [
             `${String(image['family'])}: ${state}`,
             `  image    ${String(image['image'])}`,
-            `  digest   ${String(image['digest'])}`,
+            ...(image['digest'] === '' ? [] : [`  digest   ${String(image['digest'])}`]),
             ...changes.map((line) => `  because  ${line}`),
           ].join('\n')
         })
