@@ -21,6 +21,7 @@ let next: string
 /** The example's server, with a health that follows the metadata item `mood`, so that one image makes good releases and bad ones. */
 const moods = `
 import time
+import urllib.error
 import urllib.request
 
 _TURNED = {}
@@ -32,8 +33,10 @@ def _mood_is_bad():
     if "is" not in _MOOD:
         url = "http://169.254.169.254/computeMetadata/v1/instance/attributes/mood"
         try:
-            # Asked once: the metadata server is away while the daemon is, and health must not hang on that.
+            # Asked until there is an answer, and not again: the metadata server is away while the daemon is, and health must not hang on that.
             _MOOD["is"] = urllib.request.urlopen(urllib.request.Request(url, headers={"Metadata-Flavor": "Google"}), timeout=5).read().decode()
+        except urllib.error.HTTPError:
+            _MOOD["is"] = "none"
         except OSError:
             return False
     mood = _MOOD["is"]

@@ -75,7 +75,7 @@ describe('the command line', () => {
       '-device',
       'virtio-net-pci,netdev=net0,mac=42:01:0a:80:00:07,romfile=',
       '-netdev',
-      'user,id=net1,ipv6=off,net=169.254.169.0/24,host=169.254.169.1,dns=169.254.169.2,dhcpstart=169.254.169.10,restrict=on,guestfwd=tcp:169.254.169.254:80-cmd:/usr/bin/socat - UNIX-CONNECT:/run/kiln/meta.sock',
+      'user,id=net1,ipv6=off,net=169.254.169.0/24,host=169.254.169.1,dns=169.254.169.2,dhcpstart=169.254.169.10,restrict=on,guestfwd=tcp:169.254.169.254:80-cmd:/usr/bin/socat -lf/dev/null - UNIX-CONNECT:/run/kiln/meta.sock',
       '-device',
       'virtio-net-pci,netdev=net1,mac=42:81:0a:80:00:07,romfile=',
       '-object',
@@ -131,16 +131,16 @@ describe('networks', () => {
   })
 
   test('special characters in the metadata socket path survive QEMU, its command splitter and socat', () => {
-    expect(metadataOption('/tmp/a b,c:d/m.sock', '/usr/bin/socat')).toContain(String.raw`cmd:/usr/bin/socat - 'UNIX-CONNECT:/tmp/a b\,,c\:d/m.sock'`)
+    expect(metadataOption('/tmp/a b,c:d/m.sock', '/usr/bin/socat')).toContain(String.raw`cmd:/usr/bin/socat -lf/dev/null - 'UNIX-CONNECT:/tmp/a b\,,c\:d/m.sock'`)
   })
 
   test('the hosts of Google are port 443 of the metadata address', () => {
     const option = metadataOption('/run/kiln/m.sock', '/usr/bin/socat', '/run/kiln/google.sock')
     expect(option).toContain(
-      'guestfwd=tcp:169.254.169.254:80-cmd:/usr/bin/socat - UNIX-CONNECT:/run/kiln/m.sock,guestfwd=tcp:169.254.169.254:443-cmd:/usr/bin/socat - UNIX-CONNECT:/run/kiln/google.sock',
+      'guestfwd=tcp:169.254.169.254:80-cmd:/usr/bin/socat -lf/dev/null - UNIX-CONNECT:/run/kiln/m.sock,guestfwd=tcp:169.254.169.254:443-cmd:/usr/bin/socat -lf/dev/null - UNIX-CONNECT:/run/kiln/google.sock',
     )
     expect(qemuArguments({ ...spec, googleSocket: '/run/kiln/google.sock' }, 'tcg', files).join(' ')).toContain(
-      '169.254.169.254:443-cmd:/usr/bin/socat - UNIX-CONNECT:/run/kiln/google.sock',
+      '169.254.169.254:443-cmd:/usr/bin/socat -lf/dev/null - UNIX-CONNECT:/run/kiln/google.sock',
     )
     expect(metadataOption('/run/kiln/m.sock', '/usr/bin/socat')).not.toContain(':443')
   })

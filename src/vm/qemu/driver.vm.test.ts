@@ -125,6 +125,15 @@ describe('what the guest sees', () => {
     await vm.kill()
   })
 
+  test('while no metadata server listens, the guest sees closed connections and not a word of this host', async () => {
+    const vm = await start('unserved', { ...spec('unserved'), metadataSocket: join(home.sockets, 'nobody.sock') })
+    const { text } = await untilSerial(vm, guestReady)
+    expect(text.match(/guest: metadata  /g)).toHaveLength(5)
+    expect(text).not.toContain('socat')
+    expect(text).not.toContain(home.sockets)
+    await vm.kill()
+  })
+
   test('without outbound there is no router, and forwards still work', async () => {
     const forward = await httpForward()
     const vm = await start('closed', { ...spec('closed'), outbound: false, forwards: [forward] })

@@ -98,7 +98,9 @@ export function nowhereOption(netdev: string, hub: number): string {
 function guestForward(port: number, socketPath: string, socat: string): string {
   // QEMU splits the command at blanks itself (g_shell_parse_argv), so the path is quoted for that, then for socat's own address syntax.
   const address = `UNIX-CONNECT:${socketPath.replaceAll(/[\\:,!"'{}()[\]]/g, String.raw`\$&`)}`
-  return `guestfwd=tcp:169.254.169.254:${port}-cmd:${escapeOption(`${shellWord(socat)} - ${shellWord(address)}`)}`
+  // What a command writes to its error output goes to the guest as well (libslirp's fork_exec): while nobody listens, the guest shall see a closed
+  // connection and not socat's complaint, which HTTP clients take for a broken answer.
+  return `guestfwd=tcp:169.254.169.254:${port}-cmd:${escapeOption(`${shellWord(socat)} -lf/dev/null - ${shellWord(address)}`)}`
 }
 
 /** Card 2's address: card 1's with one bit of its second byte turned, so it is stable and differs from every card 1. */

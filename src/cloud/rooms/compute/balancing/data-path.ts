@@ -21,7 +21,7 @@ import type { BackendMember, Desired, DesiredState } from './desired.ts'
 import type { Haproxy } from './haproxy.ts'
 import type { Health, ProbeTask } from './health.ts'
 import type { Reach } from './reach.ts'
-import { parseServers, syncServers } from './servers.ts'
+import { parseServers, syncServers, vouchForAll } from './servers.ts'
 import type { Leaving } from './servers.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -59,7 +59,7 @@ export function createDataPath(compute: Compute, parts: DataPathParts): DataPath
   const draining = new Map<string, number>()
   const leaving: Leaving = new Map()
   let knownPorts = new Map<string, string>()
-  /** Servers that got requests when this daemon began: they keep them until a probe says otherwise. */
+  /** Servers that were let in when this daemon began: they stay so until a probe says otherwise, and HAProxy's own checks look after them meanwhile. */
   let adopted: ReadonlySet<string> = new Set()
   let lastModel: BalancerModel | undefined
   let lastTrouble = ''
@@ -147,6 +147,7 @@ export function createDataPath(compute: Compute, parts: DataPathParts): DataPath
     if (structure !== config.structure) {
       await writeCertificates()
       await haproxy.load(config)
+      await vouchForAll(haproxy, model)
       traffic.restarted(Date.now())
       // The old worker ends what it has; the new one knows only who stays.
       leaving.clear()
@@ -229,7 +230,7 @@ export function createDataPath(compute: Compute, parts: DataPathParts): DataPath
       life = new AbortController()
       if ((await haproxy.running()) !== undefined) {
         const servers = parseServers(await haproxy.command('show servers state'))
-        adopted = new Set(servers.filter((server) => server.isServing).map((server) => `${server.backend}/${server.name}`))
+        adopted = new Set(servers.filter((server) => server.isEnabled).map((server) => `${server.backend}/${server.name}`))
       }
       look()
     },

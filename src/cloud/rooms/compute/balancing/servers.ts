@@ -12,8 +12,6 @@ interface Seen {
   readonly name: string
   /** It may get requests, if its checks let it. */
   readonly isEnabled: boolean
-  /** It gets requests now. */
-  readonly isServing: boolean
   readonly weight: number
 }
 
@@ -39,10 +37,27 @@ async function bring(haproxy: Haproxy, backend: BackendModel, server: ServerMode
     if (!answer.startsWith('New server registered')) throw new KilnError('E_TOOL_FAILED', `the load balancer did not take a backend: ${answer}`)
     if (backend.check !== undefined) await tell(haproxy, `enable health ${id}`)
     await tell(haproxy, `set server ${id} state ${server.isReady ? 'ready' : 'maint'}`)
+    await vouch(haproxy, backend, server)
     return
   }
-  if (server.isReady !== seen.isEnabled) await tell(haproxy, `set server ${id} state ${server.isReady ? 'ready' : 'drain'}`)
+  if (server.isReady !== seen.isEnabled) {
+    await tell(haproxy, `set server ${id} state ${server.isReady ? 'ready' : 'drain'}`)
+    await vouch(haproxy, backend, server)
+  }
   if (server.weight !== seen.weight) await tell(haproxy, `set server ${id} weight ${server.weight}`)
+}
+
+/**
+ * A server that was just enabled, or that a new process begins with, is taken down by HAProxy at the first check that fails, whatever `fall` says. Whoever is
+ * ready has been probed here already, so that it has as many failures to go as any other: one slow answer of a busy machine is no outage.
+ */
+async function vouch(haproxy: Haproxy, backend: BackendModel, server: ServerModel): Promise<void> {
+  if (backend.check !== undefined && server.isReady) await tell(haproxy, `set server ${backendName(backend)}/${server.name} health up`)
+}
+
+/** After a reload: tells the new process that servers which are ready are well. */
+export async function vouchForAll(haproxy: Haproxy, model: BalancerModel): Promise<void> {
+  for (const backend of model.backends) for (const server of backend.servers) await vouch(haproxy, backend, server)
 }
 
 async function sendAway(haproxy: Haproxy, old: Seen, leaving: Leaving, graceMs: number): Promise<void> {
@@ -76,8 +91,8 @@ export function parseServers(text: string): readonly Seen[] {
     .filter((fields) => fields.length > 10 && /^\d+$/.test(fields[0] ?? ''))
     .map((fields) => {
       // Bits of srv_admin_state: 0x01 forced maintenance, 0x02 inherited, 0x08 forced drain, 0x10 inherited drain. 0x04 only remembers that the
-      // configuration began with it in maintenance, and stays when it is enabled. srv_op_state 2: running.
+      // configuration began with it in maintenance, and stays when it is enabled.
       const isEnabled = (Number(fields[6]) & ~0x04) === 0
-      return { backend: fields[1] ?? '', name: fields[3] ?? '', isEnabled, isServing: isEnabled && fields[5] === '2', weight: Number(fields[7]) }
+      return { backend: fields[1] ?? '', name: fields[3] ?? '', isEnabled, weight: Number(fields[7]) }
     })
 }
