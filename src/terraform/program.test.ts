@@ -30,6 +30,15 @@ test('OpenTofu is taken where there is no Terraform', async () => {
   expect(await findTerraform()).toMatchObject({ name: 'terraform', version: '1.11.4' })
 })
 
+test('on a machine with both, KILN_TERRAFORM chooses', async () => {
+  await install('terraform', '1.11.4')
+  await expect(findTerraform({ KILN_TERRAFORM: 'tofu' })).rejects.toMatchObject({ code: 'E_TOOL_MISSING', message: 'tofu is not installed, and KILN_TERRAFORM asks for it' })
+  await install('tofu', '1.10.2')
+  expect(await findTerraform({ KILN_TERRAFORM: 'tofu' })).toMatchObject({ name: 'tofu' })
+  expect(await findTerraform({ KILN_TERRAFORM: '' })).toMatchObject({ name: 'terraform' })
+  await expect(findTerraform({ KILN_TERRAFORM: '/usr/bin/tofu' })).rejects.toMatchObject({ code: 'E_USAGE', hint: 'set it to terraform or tofu, or unset it' })
+})
+
 test('neither, or an old one, is refused with what to do', async () => {
   await expect(findTerraform()).rejects.toMatchObject({ code: 'E_TOOL_MISSING', hint: expect.stringContaining('https://') })
   await install('terraform', '1.5.7')
