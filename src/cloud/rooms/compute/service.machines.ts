@@ -8,18 +8,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { compute_v1 } from '@googleapis/compute/build/v1.js'
 import { describeError, isKilnError } from '../../../base/errors.ts'
 import { exists, removeAll } from '../../../host/files.ts'
-import { firstBindablePort } from '../../../host/ports.ts'
 import { tailLines } from '../../../host/exec.ts'
 import type { PortForward, SerialChunk, Vm, VmSpec } from '../../../vm/driver.ts'
 import type { MetadataServer } from '../../../vm/metadata.ts'
-import { machineSize } from './data/machine-types.ts'
 import { poolExhausted, toOperationFailure } from './errors.ts'
 import { lastSegment } from './links.ts'
 import type { Compute } from './service.ts'
 import type { Files } from './service.files.ts'
-import { computeForwards } from './service.forwards.ts'
 import type { Instance } from './service.instances.ts'
-import { hasNat } from './service.routers.ts'
+import { createMachineSpecs } from './service.machine-specs.ts'
 import type { MetadataSources } from './service.metadata.ts'
 import type { WarmStarts } from './service.warm.ts'
 
@@ -63,6 +60,7 @@ export interface MachineParts {
 
 export function createMachines(compute: Compute, { files, sources, warm, backendForwards }: MachineParts): Machines {
   const { store, deps, kernel } = compute
+  const { specOf, forwardsOf } = createMachineSpecs(compute, { files, socketOf, backendForwards })
   const live = new Map<string, Live>()
   const servers = new Map<string, MetadataServer>()
   let released = false
@@ -82,45 +80,6 @@ export function createMachines(compute: Compute, { files, sources, warm, backend
   function setRecord(instanceId: string, fields: compute_v1.Schema$Instance): void {
     const instance = find(instanceId)
     if (instance !== undefined) store.update({ ...instance, record: { ...instance.record, ...fields } })
-  }
-
-  async function forwardsOf(instance: Instance): Promise<readonly PortForward[]> {
-    return [...(await openForwards(instance)), ...(await backendForwards(instance))]
-  }
-
-  async function openForwards(instance: Instance): Promise<readonly PortForward[]> {
-    const nic = instance.record.networkInterfaces?.[0]
-    if (instance.hidden.externalAddress === undefined || nic === undefined) return []
-    const rules = store.list('firewalls', instance.projectId).map((rule) => rule.record as compute_v1.Schema$Firewall)
-    const target = {
-      network: nic.network ?? '',
-      tags: instance.record.tags?.items ?? [],
-      serviceAccounts: (instance.record.serviceAccounts ?? []).map((account) => account.email ?? ''),
-    }
-    return computeForwards(target, rules, instance.hidden.externalAddress, await firstBindablePort())
-  }
-
-  async function specOf(instance: Instance): Promise<VmSpec> {
-    const { record, hidden } = instance
-    return {
-      name: `${instance.name}-${instance.id}`,
-      ...machineSize(record.machineType ?? '', deps.hostCpus),
-      disks: (record.disks ?? []).map((disk, index) => ({
-        path: files.diskPath(hidden.diskIds[index] ?? ''),
-        format: 'qcow2',
-        deviceName: disk.deviceName ?? '',
-        boot: disk.boot === true,
-      })),
-      internalAddress: record.networkInterfaces?.[0]?.networkIP ?? '',
-      subnetCidr: hidden.subnetCidr,
-      macAddress: hidden.mac,
-      forwards: await forwardsOf(instance),
-      metadataSocket: socketOf(instance.id),
-      ...(deps.guestAccess === undefined ? {} : { googleSocket: deps.guestAccess.socket }),
-      // Without an external address a machine on Google has no way out either unless a Cloud NAT gives it one.
-      outbound: hidden.externalAddress !== undefined || hasNat(store, instance.projectId, record.networkInterfaces?.[0] ?? {}),
-      hostname: instance.name,
-    }
   }
 
   async function requireMemory(instance: Instance, neededMib: number): Promise<void> {
