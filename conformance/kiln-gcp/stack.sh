@@ -29,6 +29,13 @@ field() {
 # version N: the package's version in the stack's source.
 version() { sed -i "s/^version = .*/version = \"$1\"/" stack/server/pyproject.toml; }
 
+# draw: the next number of a small generator, 0 to 32767, as `drawn`: the same ones for the same SEED.
+: "${SEED:=20261127}"
+draw() {
+  SEED=$(((SEED * 1103515245 + 12345) % 2147483648))
+  drawn=$((SEED / 65536))
+}
+
 # serves URL VERSION: what answers there says that it is this version, ten times in a row.
 serves() {
   local n

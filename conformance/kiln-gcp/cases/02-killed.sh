@@ -5,13 +5,6 @@
 export SPEECH_KEY=not-really-a-key GOOGLE_CLIENT_SECRET=nor-this
 example
 cp "$CLIENT/infrastructure.config.ts" stack/kiln.config.ts
-: "${SEED:=20261127}"
-
-# The next number of a small generator, 0 to 32767: the same points for the same seed.
-draw() {
-  SEED=$(((SEED * 1103515245 + 12345) % 2147483648))
-  drawn=$((SEED / 65536))
-}
 
 # until_line N: `up`, killed at its line N after the plan. 0 when it was killed, 1 when it ended before.
 until_line() {
