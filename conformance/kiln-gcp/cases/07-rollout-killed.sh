@@ -9,8 +9,8 @@ serves "$url" 0.1.0
 
 # Published and baked before, so that the kills meet the rollout.
 version 0.2.0
-on_google publish >/dev/null
-on_google bake >/dev/null
+on_google publish --yes >/dev/null
+on_google bake --yes >/dev/null
 
 # ask: about five requests a second until the file `enough` is there.
 ask() {
