@@ -4,8 +4,9 @@
 . "$CLIENT/versions.sh"
 . "$ROOT/conformance/kiln-gcp/stack.sh"
 # The program takes the provider from its own registry's folder of a mirror.
-mkdir -p mirror/registry.opentofu.org/hashicorp
-ln -s "$PROVIDER_MIRROR/registry.terraform.io/hashicorp/google" mirror/registry.opentofu.org/hashicorp/google
+package=hashicorp/google/$PROVIDER_VERSION/linux_amd64
+mkdir -p "mirror/registry.opentofu.org/$package"
+ln -s "$PROVIDER_MIRROR/registry.terraform.io/$package/"* "mirror/registry.opentofu.org/$package/"
 printf 'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' "$PWD/mirror" >"$TF_CLI_CONFIG_FILE"
 export PATH="$(dirname "$TOFU"):$PATH" KILN_TERRAFORM=tofu
 project serviceusage.googleapis.com cloudresourcemanager.googleapis.com iam.googleapis.com storage.googleapis.com compute.googleapis.com artifactregistry.googleapis.com
