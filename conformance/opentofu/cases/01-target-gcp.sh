@@ -16,7 +16,7 @@ made=$(on_google up --yes --json)
 url=$(field url "$made")
 equal 'the first release' "$(field release "$made")" 1
 serves "$url" 0.1.0
-contains 'who wrote the state' "$(api GET "https://storage.googleapis.com/storage/v1/b/$PROJECT-kiln-state/o/terraform%2Fdefault.tfstate?alt=media")" "\"terraform_version\": \"$TOFU_VERSION"
+equal 'who wrote the state' "$(api GET "https://storage.googleapis.com/storage/v1/b/$PROJECT-kiln-state/o/terraform%2Fdefault.tfstate?alt=media" | grep -o '"terraform_version": *"[0-9.]*"' | tr -d ' ')" "\"terraform_version\":\"$TOFU_VERSION\""
 equal 'a second up' "$(field changes "$(on_google up --yes --json)")" 0
 
 check=$(named global/healthChecks | grep -v -- -healing)
