@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { makeConfig } from '../../src/cloud/rooms/compute/balancing/config.ts'
 import { createHaproxy } from '../../src/cloud/rooms/compute/balancing/haproxy.ts'
 import { planOf } from '../../src/cloud/rooms/compute/balancing/service.checks.ts'
+import { plainBackend } from '../../src/cloud/rooms/compute/balancing/testing.model.ts'
 import { readTextIfExists } from '../../src/host/files.ts'
 import type { KilnHome } from '../../src/host/home.ts'
 import { freePort } from '../../src/host/ports.ts'
@@ -99,21 +100,7 @@ export async function openHaproxy(home: KilnHome, upstream: Upstream, healthPath
   const config = makeConfig(
     {
       frontends: [{ id: '1', address: '127.0.0.1', port, urlMap: { defaultService: link } }],
-      backends: [
-        {
-          id: '2',
-          link,
-          scheme: 'EXTERNAL_MANAGED',
-          protocol: 'HTTP',
-          timeoutSec: 30,
-          affinity: 'NONE',
-          affinityCookieTtlSec: 0,
-          requestHeaders: [],
-          responseHeaders: [],
-          check,
-          servers: [server],
-        },
-      ],
+      backends: [plainBackend({ id: '2', link, scheme: 'EXTERNAL_MANAGED', check, servers: [server] })],
     },
     haproxy.paths,
   )

@@ -11,22 +11,17 @@ import { fmt, join as joined, word } from './config.quote.ts'
 import { urlMapLines } from './config.url-map.ts'
 import { includesBalancer } from './reach.ts'
 import { planOf } from './service.checks.ts'
+import { plainBackend } from './testing.model.ts'
 
 const LINK = 'https://www.googleapis.com/compute/v1/projects/p/global/backendServices/web'
 
-const backend: BackendModel = {
+const backend = plainBackend({
   id: '7',
   link: LINK,
-  scheme: 'EXTERNAL',
-  protocol: 'HTTP',
-  timeoutSec: 30,
-  affinity: 'NONE',
-  affinityCookieTtlSec: 0,
   requestHeaders: ['X-Mine:a "quoted" $value 100%'],
-  responseHeaders: [],
   check: planOf({ type: 'HTTP', httpHealthCheck: { port: 80, requestPath: '/it\'s "odd" %20#x' } }),
   servers: [{ name: 'i1-80', host: '127.5.0.1', port: 8080, checkPort: 8080, weight: 100, isReady: false }],
-}
+})
 
 const paths: ConfigPaths = { statsSocket: '/tmp/s', errorFolder: '/tmp/e' }
 

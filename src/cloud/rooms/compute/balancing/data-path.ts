@@ -21,7 +21,7 @@ import type { BackendMember, Desired, DesiredState } from './desired.ts'
 import type { Haproxy } from './haproxy.ts'
 import type { Health, ProbeTask } from './health.ts'
 import type { Reach } from './reach.ts'
-import { parseServers, syncServers, vouchForAll } from './servers.ts'
+import { loadServers, parseServers, syncServers } from './servers.ts'
 import type { Leaving } from './servers.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -146,8 +146,7 @@ export function createDataPath(compute: Compute, parts: DataPathParts): DataPath
     if (structure !== undefined) await countRequests()
     if (structure !== config.structure) {
       await writeCertificates()
-      await haproxy.load(config)
-      await vouchForAll(haproxy, model)
+      await loadServers(haproxy, config, model)
       traffic.restarted(Date.now())
       // The old worker ends what it has; the new one knows only who stays.
       leaving.clear()

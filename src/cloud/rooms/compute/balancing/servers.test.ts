@@ -12,7 +12,8 @@ import { makeConfig } from './config.ts'
 import type { BalancerModel } from './config.ts'
 import { createHaproxy } from './haproxy.ts'
 import { planOf } from './service.checks.ts'
-import { parseServers, syncServers, vouchForAll } from './servers.ts'
+import { loadServers, parseServers, syncServers } from './servers.ts'
+import { plainBackend } from './testing.model.ts'
 
 test("HAProxy's own list of servers is understood", () => {
   const text =
@@ -71,22 +72,10 @@ test('one failed check right after a server was added, or after a reload, is not
   const guest = await startStumbling()
   const check = planOf({ type: 'HTTP', checkIntervalSec: 3, timeoutSec: 3, unhealthyThreshold: 3, httpHealthCheck: { port: guest.port, requestPath: '/' } })
   const link = 'https://www.googleapis.com/compute/v1/projects/p/global/backendServices/web'
-  const backend = {
-    id: '7',
-    link,
-    scheme: 'EXTERNAL',
-    protocol: 'HTTP',
-    timeoutSec: 30,
-    affinity: 'NONE',
-    affinityCookieTtlSec: 0,
-    requestHeaders: [],
-    responseHeaders: [],
-    check,
-  } as const
   const port = await freePort()
   const model = (servers: BalancerModel['backends'][number]['servers'], timeoutSec = 30): BalancerModel => ({
     frontends: [{ id: '1', address: '127.0.0.1', port, urlMap: { defaultService: link } }],
-    backends: [{ ...backend, timeoutSec, servers }],
+    backends: [plainBackend({ id: '7', link, check, timeoutSec, servers })],
   })
   const server = { name: 'i1-80', host: '127.0.0.1', port: guest.port, checkPort: guest.port, weight: 100, isReady: true }
   /** How often the server went down, as HAProxy counts it, once a check failed. */
@@ -98,7 +87,7 @@ test('one failed check right after a server was added, or after a reload, is not
       return failed === '1' ? { done: true, value: down } : { done: false, status: `${failed}` }
     })
 
-  await haproxy.load(makeConfig(model([]), haproxy.paths))
+  await loadServers(haproxy, makeConfig(model([]), haproxy.paths), model([]))
   const added = Promise.withResolvers<void>()
   guest.stumble = added.promise
   await syncServers(haproxy, model([server]), new Map(), () => 0)
@@ -107,8 +96,7 @@ test('one failed check right after a server was added, or after a reload, is not
 
   const reloaded = Promise.withResolvers<void>()
   guest.stumble = reloaded.promise
-  await haproxy.load(makeConfig(model([server], 31), haproxy.paths))
-  await vouchForAll(haproxy, model([server], 31))
+  await loadServers(haproxy, makeConfig(model([server], 31), haproxy.paths), model([server], 31))
   reloaded.resolve()
   expect(await downs()).toBe('0')
 })

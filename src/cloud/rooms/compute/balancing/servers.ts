@@ -1,7 +1,7 @@
 /** Servers of HAProxy's backends, added, changed and removed over its runtime socket, without a reload (management manual, 9.3 "Unix Socket commands"). */
 import { KilnError } from '../../../../base/errors.ts'
 import { backendName, isDynamic, serverArguments } from './config.ts'
-import type { BackendModel, BalancerModel, ServerModel } from './config.ts'
+import type { BackendModel, BalancerConfig, BalancerModel, ServerModel } from './config.ts'
 import type { Haproxy } from './haproxy.ts'
 
 /** `backend/server` -> when it began to leave, in ms since 1970. */
@@ -55,8 +55,9 @@ async function vouch(haproxy: Haproxy, backend: BackendModel, server: ServerMode
   if (backend.check !== undefined && server.isReady) await tell(haproxy, `set server ${backendName(backend)}/${server.name} health up`)
 }
 
-/** After a reload: tells the new process that servers which are ready are well. */
-export async function vouchForAll(haproxy: Haproxy, model: BalancerModel): Promise<void> {
+/** Starts or reloads HAProxy with the model's configuration, and vouches for the servers that are ready. @throws KilnError E_TOOL_MISSING, E_TOOL_FAILED */
+export async function loadServers(haproxy: Haproxy, config: BalancerConfig, model: BalancerModel): Promise<void> {
+  await haproxy.load(config)
   for (const backend of model.backends) for (const server of backend.servers) await vouch(haproxy, backend, server)
 }
 
