@@ -30,20 +30,19 @@ export interface Load {
 /** Two connections that are kept, each asking for `/version` ten times a second. */
 export function startLoad(url: string): Load {
   const script = fileURLToPath(new URL('load.lua', import.meta.url))
-  const child = spawn('wrk', ['-t1', '-c2', '-d3600s', '--timeout', '30s', '-s', script, `${url}/version`], { stdio: ['ignore', 'pipe', 'inherit'] })
+  // However this process ends, a load that nobody stopped ends with it.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'wrk', '-t1', '-c2', '-d3600s', '--timeout', '30s', '-s', script, `${url}/version`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let text = ''
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
   const ended = once(child, 'close')
-  // A test that fails never stops its load: it ends with the test's process at the latest.
-  const end = (): void => void child.kill('SIGKILL')
-  process.once('exit', end)
   const seen = (): readonly string[] => [...text.matchAll(/^seen (.*)$/gm)].map((match) => match[1] ?? '')
   const load: Load = {
     seen,
     async stop() {
       child.kill('SIGINT')
       await ended
-      process.off('exit', end)
       running.delete(load)
       const [, requests, failed] = /^requests (\d+) failed (\d+)$/m.exec(text) ?? []
       if (requests === undefined || failed === undefined) throw new Error(`wrk said nothing of requests:\n${text}`)
