@@ -36,6 +36,26 @@ draw() {
   drawn=$((SEED / 65536))
 }
 
+# killed_when DECIDE LOG COMMAND...: runs it, with its lines in LOG, and kills it when `DECIDE LINE` first succeeds. 0 when it was killed, 1 when it had ended well before; else the case ends.
+killed_when() {
+  local decide=$1 log=$2 pid line status=1
+  shift 2
+  mkfifo out
+  "$@" >out 2>&1 &
+  pid=$!
+  # read to the end whatever happens, or the writer would stop
+  while IFS= read -r line; do
+    echo "$line" >>"$log"
+    if [ "$status" = 1 ] && "$decide" "$line" && kill -KILL "$pid" 2>/dev/null; then status=0; fi
+  done <out
+  rm out
+  wait "$pid" 2>/dev/null || [ "$status" = 0 ] || {
+    tail -40 "$log" >&2
+    exit 1
+  }
+  return "$status"
+}
+
 # serves URL VERSION: what answers there says that it is this version, ten times in a row.
 serves() {
   local n

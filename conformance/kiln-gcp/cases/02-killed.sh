@@ -6,36 +6,20 @@ export SPEECH_KEY=not-really-a-key GOOGLE_CLIENT_SECRET=nor-this
 example
 cp "$CLIENT/infrastructure.config.ts" stack/kiln.config.ts
 
-# until_line N: `up`, killed at its line N after the plan. 0 when it was killed, 1 when it ended before.
-until_line() {
-  local left=$1 pid status=1 planned=0
-  mkfifo out
-  "$KILN" up --stack stack --target gcp --yes >out 2>&1 &
-  pid=$!
-  # read to the end whatever happens, or the writer would stop
-  while IFS= read -r line; do
-    echo "$line" >>up.log
-    case $line in [0-9]*' to '*) planned=1 ;; esac
-    [ "$planned" = 0 ] || left=$((left - 1))
-    [ "$left" != 0 ] || {
-      status=0
-      left=-1
-      kill -KILL "$pid"
-    }
-  done <out
-  rm out
-  wait "$pid" 2>/dev/null || [ "$status" = 0 ] || {
-    tail -40 up.log >&2
-    exit 1
-  }
-  return "$status"
+# after_plan LINE: the plan was shown, and `left` lines came after it.
+after_plan() {
+  case $1 in [0-9]*' to '*) planned=1 ;; esac
+  [ "$planned" = 1 ] || return 1
+  left=$((left - 1))
+  [ "$left" = 0 ]
 }
 
 killed=0
 for n in 1 2 3 4 5 6 7 8 9 10; do
   draw
-  echo "run $n, until line $((1 + drawn % 10)) after the plan" | tee -a up.log
-  if until_line $((1 + drawn % 10)); then killed=$((killed + 1)); else break; fi
+  planned=0 left=$((1 + drawn % 10))
+  echo "run $n, until line $left after the plan" | tee -a up.log
+  if killed_when after_plan up.log "$KILN" up --stack stack --target gcp --yes; then killed=$((killed + 1)); else break; fi
 done
 echo "killed $killed times"
 [ "$killed" -ge 5 ] || { echo 'it was done before it was killed often enough' >&2; exit 1; }

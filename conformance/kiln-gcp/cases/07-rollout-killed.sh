@@ -25,32 +25,17 @@ ask &
 asking=$!
 trap 'touch enough' EXIT
 
-# killed_after SECONDS: a deploy that is killed so long after its group began to roll. 0 when it was, 1 when it had ended.
-killed_after() {
-  local pid status=1 line
-  mkfifo out
-  "$KILN" deploy --stack stack --target gcp --yes --force --bake 2 >out 2>&1 &
-  pid=$!
-  while IFS= read -r line; do
-    echo "$line" >>deploy.log
-    case $line in
-      *' is rolling'*)
-        [ "$status" = 1 ] || continue
-        sleep "$1"
-        kill -KILL "$pid" 2>/dev/null && status=0
-        ;;
-    esac
-  done <out
-  rm out
-  wait "$pid" 2>/dev/null || true
-  return "$status"
+# in_the_rollout LINE: the group began to roll, `delay` seconds ago.
+in_the_rollout() {
+  case $1 in *' is rolling'*) sleep "$delay" ;; *) return 1 ;; esac
 }
 
 killed=0
 for n in 1 2 3; do
   draw
-  echo "deploy $n, killed $((drawn % 20)) s after its group began to roll" | tee -a deploy.log
-  if killed_after $((drawn % 20)); then killed=$((killed + 1)); fi
+  delay=$((drawn % 20))
+  echo "deploy $n, killed $delay s after its group began to roll" | tee -a deploy.log
+  if killed_when in_the_rollout deploy.log "$KILN" deploy --stack stack --target gcp --yes --force --bake 2; then killed=$((killed + 1)); fi
   on_google deploy --yes --bake 2 >/dev/null
   serves "$url" 0.2.0
   equal 'releases that are live' "$(on_google releases --json | "$NODE" -e 'console.log(JSON.parse(require("fs").readFileSync(0, "utf8")).releases.filter((row) => row.state === "live").length)')" 1
