@@ -7,7 +7,7 @@
 package=hashicorp/google/$PROVIDER_VERSION/linux_amd64
 mkdir -p "mirror/registry.opentofu.org/$package"
 ln -s "$PROVIDER_MIRROR/registry.terraform.io/$package/"* "mirror/registry.opentofu.org/$package/"
-printf 'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' "$PWD/mirror" >"$TF_CLI_CONFIG_FILE"
+providers_from "$PWD/mirror"
 export PATH="$(dirname "$TOFU"):$PATH" KILN_TERRAFORM=tofu
 project serviceusage.googleapis.com cloudresourcemanager.googleapis.com iam.googleapis.com storage.googleapis.com compute.googleapis.com artifactregistry.googleapis.com
 example 's/size: 2,/size: 1,/'
