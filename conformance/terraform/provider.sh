@@ -17,9 +17,9 @@ providers_from() {
   printf 'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' "$1" >"$TF_CLI_CONFIG_FILE"
 }
 if find_provider; then
-  export TF_CLI_CONFIG_FILE=${TMPDIR:-/tmp}/kiln-conformance-$$.tfrc CHECKPOINT_DISABLE=1
+  # in the case's folder, with which it goes
+  export TF_CLI_CONFIG_FILE=$PWD/providers.tfrc CHECKPOINT_DISABLE=1
   providers_from "$PROVIDER_MIRROR"
-  trap 'rm -f "$TF_CLI_CONFIG_FILE"' EXIT
 else
   echo "no google provider for Terraform in the usual mirror folders (~/.terraform.d/plugins/registry.terraform.io/hashicorp/google/VERSION/linux_amd64)"
   exit 77
